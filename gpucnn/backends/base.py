@@ -1,0 +1,131 @@
+"""The contracts of HOW: ``Backend``, ``Impl``, and the reference as the impl of last resort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..ops import Op
+from ..spec import Array, Spec
+
+__all__ = ["Backend", "Call", "Impl", "Reference"]
+
+Call = Callable[[], None]
+"""A step of a plan: all it needs is bound, and it allocates nothing."""
+
+
+class Impl:
+    """One way of doing one op on one backend; an instance per tuning variant.
+
+    Attributes
+    ----------
+    name : str
+        For people and for the tuner, e.g. ``"conv_im2col"``.
+    numerics : str
+        The class that fixes the bits: method and order of summation. Time may choose only within a class.
+    packs : tuple of int
+        Positions of the inputs that ``pack`` changes. Where one of them is no constant, the plan packs at every run.
+    """
+
+    name: str = ""
+    numerics: str = ""
+    packs: tuple[int, ...] = ()
+
+    def supports(self, op: Any, *specs: Any, **_: Any) -> bool:
+        """Whether this impl computes ``op`` for such inputs. Never depends on the batch size, or bits would."""
+        raise NotImplementedError
+
+    def workspace(self, op: Any, *specs: Any, **_: Any) -> int:
+        """Scratch bytes that one lane of a bound call needs."""
+        return 0
+
+    def pack(self, op: Any, *constants: Any) -> tuple[Any, ...]:
+        """Constants as ``bind`` wants them; what is not constant comes, and stays, None. Once, at load."""
+        return constants
+
+    def bind(
+        self, backend: Any, op: Any, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """A call that computes ``outputs`` from ``inputs``; None where nothing is to be done.
+
+        Parameters
+        ----------
+        backend : Backend
+        op : Op
+        inputs : sequence of array
+            In logical order, strides as planned; packed where constant; None where absent.
+        outputs : sequence of array
+            To be written; may be slices of larger buffers.
+        workspace : sequence of array
+            Flat uint8 scratch, one per lane of the backend.
+        """
+        raise NotImplementedError
+
+
+class Reference(Impl):
+    """The op's own reference: accepts everything, and is slow."""
+
+    name = "reference"
+    numerics = "reference"
+
+    def supports(self, op: Op, *specs: Any, **_: Any) -> bool:
+        """Anything that the op's ``infer`` takes."""
+        return True
+
+    def bind(
+        self, backend: Backend, op: Op, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Compute into fresh arrays and copy them where they belong."""
+
+        def call() -> None:
+            for out, result in zip(outputs, op.reference(backend.xp, *inputs)):
+                out[...] = result
+
+        return call
+
+
+class Backend(Protocol):
+    """A device: its memory, and its impls by op, best guess first; the reference stands behind every list.
+
+    Attributes
+    ----------
+    name : str
+        ``"cpu"`` or ``"cuda"``.
+    xp : module
+        NumPy or CuPy.
+    IMPLS : dict of type to tuple of Impl
+    lanes : int
+        Independent workers inside one program; each gets its own workspace.
+    """
+
+    name: str
+    xp: Any
+    IMPLS: dict[type[Op], tuple[Impl, ...]]
+    lanes: int
+
+    def allocate(self, nbytes: int) -> Array:
+        """Uninitialised flat uint8 memory, aligned for the widest access."""
+        ...
+
+    def view(self, memory: Array, offset: int, spec: Spec, strides: tuple[int, ...]) -> Array:
+        """An array inside ``memory``: ``offset`` in bytes, ``strides`` in elements."""
+        ...
+
+    def upload(self, array: np.ndarray[Any, Any]) -> Array:
+        """A constant on the device."""
+        ...
+
+    def session(self) -> AbstractContextManager[None]:
+        """While open, programs of this backend may be bound and run."""
+        ...
+
+    def write(self, target: Array, source: Array) -> None:
+        """Copy a caller's array into the device's memory."""
+        ...
+
+    def read(self, source: Array) -> np.ndarray[Any, Any]:
+        """A fresh copy, C-contiguous in logical order, that belongs to the caller."""
+        ...

@@ -1,0 +1,60 @@
+"""NumPy on the CPU: one impl per method, the best guess first."""
+
+from ...ops import (
+    Activation,
+    AvgPool,
+    BatchNorm,
+    Binary,
+    Concat,
+    Conv,
+    Flatten,
+    GlobalAvgPool,
+    Identity,
+    Linear,
+    Lookup,
+    MaxPool,
+    Op,
+    Pad,
+    Reorder,
+    Reshape,
+    Softmax,
+    Transpose,
+)
+from ..base import Impl
+from .backend import CpuBackend
+from .conv import ConvDepthwise, ConvIm2col, ConvPointwise
+from .linear import LinearGemm
+from .pointwise import (
+    ActivationInPlace,
+    BatchNormScale,
+    BinaryUfunc,
+    ConcatCopy,
+    CopyOnly,
+    LookupTake,
+    PadCopy,
+    SoftmaxRows,
+)
+from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines
+
+__all__ = ["IMPLS", "CpuBackend"]
+
+IMPLS: dict[type[Op], tuple[Impl, ...]] = {
+    Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col()),
+    Linear: (LinearGemm(),),
+    MaxPool: (MaxPoolLines(),),
+    AvgPool: (AvgPoolLines(),),
+    GlobalAvgPool: (GlobalAvgPoolSum(),),
+    Activation: (ActivationInPlace(),),
+    Binary: (BinaryUfunc(),),
+    BatchNorm: (BatchNormScale(),),
+    Softmax: (SoftmaxRows(),),
+    Lookup: (LookupTake(),),
+    Concat: (ConcatCopy(),),
+    Pad: (PadCopy(),),
+    Reorder: (CopyOnly(),),
+    Transpose: (CopyOnly(),),
+    Reshape: (CopyOnly(),),
+    Flatten: (CopyOnly(),),
+    Identity: (CopyOnly(),),
+}
+"""The rule of choice: the first that supports. The reference stands behind every list."""

@@ -1,0 +1,173 @@
+"""``CpuBackend``: NumPy memory, and who works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from ...ops import Op
+from ...spec import Array, Spec
+from ..base import Call, Impl
+from .threads import blas_threads
+
+__all__ = ["CpuBackend", "Scratch"]
+
+_LINE = 64  # bytes of a cache line
+
+
+class CpuBackend:
+    """NumPy on the CPU.
+
+    Parameters
+    ----------
+    lanes : int
+        Python threads that may share one large step. 1 for programs that run side by side, one per core (the throughput plan); the
+        number of cores for a program that runs alone (the latency plan), where small steps use BLAS threads instead.
+    """
+
+    name = "cpu"
+    xp: Any = np
+
+    def __init__(self, lanes: int = 1) -> None:
+        from . import IMPLS
+
+        self.IMPLS: dict[type[Op], tuple[Impl, ...]] = IMPLS
+        self.lanes = lanes
+        self._pool = ThreadPoolExecutor(lanes - 1, "gpucnn-lane") if lanes > 1 else None
+        self._agreed: dict[tuple[Any, ...], bool] = {}
+
+    # -- memory
+
+    def allocate(self, nbytes: int) -> Array:
+        """Zeroed flat uint8 memory that starts on a cache line (pages come into being when they are first written)."""
+        raw = np.zeros(nbytes + _LINE, np.uint8)
+        start = -raw.ctypes.data % _LINE
+        return raw[start : start + nbytes]
+
+    def view(self, memory: Array, offset: int, spec: Spec, strides: tuple[int, ...]) -> Array:
+        """An array inside ``memory``."""
+        if spec.size == 0:
+            return np.empty(spec.shape, spec.dtype)
+        size = spec.dtype.itemsize
+        return np.ndarray(spec.shape, spec.dtype, memory, offset, tuple(s * size for s in strides))
+
+    def upload(self, array: Any) -> Array:
+        """The array itself."""
+        return np.asarray(array)
+
+    def write(self, target: Array, source: Array) -> None:
+        """Copy, whatever the order in memory."""
+        np.copyto(target, source, casting="same_kind")
+
+    def read(self, source: Array) -> Any:
+        """A C-contiguous copy."""
+        return np.array(source, order="C")
+
+    # -- work
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """While open, BLAS has one thread where programs run side by side, and all lanes' cores where one runs alone."""
+        with blas_threads().hold(self.lanes, alone=self.lanes > 1), np.errstate(all="ignore"):
+            yield
+
+    def lanes_for(self, flops: int, least: int = 1 << 25) -> int:
+        """Lanes that a step of so much work is split over: all, or one where handing it out costs more than it saves."""
+        return self.lanes if flops >= least else 1
+
+    def schedule(self, tasks: Sequence[Sequence[Call]], parts: int) -> Call | None:
+        """One call that runs all tasks: in order, or task i on lane ``i % parts`` with BLAS held at one thread."""
+        if parts == 1 or len(tasks) == 1:
+            calls = tuple(call for task in tasks for call in task)
+            if len(calls) <= 1:
+                return calls[0] if calls else None
+            return lambda: _run(calls)
+        lanes = [tuple(call for task in tasks[i::parts] for call in task) for i in range(min(parts, len(tasks)))]
+        assert self._pool is not None
+        return _spread(self._pool, lanes, self.lanes)
+
+    def places_agree(self, images: int, rows: int, weight: Array) -> bool:
+        """Whether a product of ``images·rows`` rows gives an image the same bits at every place in it.
+
+        BLAS chooses kernels by shape and treats the last rows of a matrix differently; whether the bits then differ is a property of
+        the library and the shape. It is found out by multiplying the same rows at every place, once a shape.
+        """
+        key = (images, rows, *weight.shape, weight.strides[0] > weight.strides[1])
+        if key not in self._agreed:
+            one = np.random.default_rng(0).standard_normal((rows, weight.shape[0]), np.float32)
+            y = np.matmul(np.tile(one, (images, 1)), weight).reshape(images, -1).view(np.int32)
+            self._agreed[key] = bool((y == y[:1]).all())
+        return self._agreed[key]
+
+    def close(self) -> None:
+        """Stop the lanes' threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
+def _run(calls: tuple[Call, ...]) -> None:
+    for call in calls:
+        call()
+
+
+def _spread(pool: ThreadPoolExecutor, lanes: list[tuple[Call, ...]], threads: int) -> Call:
+    blas = blas_threads()
+
+    def lane(calls: tuple[Call, ...]) -> None:
+        with np.errstate(all="ignore"):  # a thread has its own state
+            _run(calls)
+
+    def call() -> None:
+        blas.switch(1)
+        waiting = [pool.submit(lane, calls) for calls in lanes[1:]]
+        try:
+            _run(lanes[0])
+        finally:
+            for future in waiting:
+                future.result()
+            blas.switch(threads)
+
+    return call
+
+
+class Scratch:
+    """Takes float32 arrays from a lane's flat memory, one behind the other."""
+
+    def __init__(self, memory: Array) -> None:
+        self._memory = memory
+        self._at = 0
+
+    def take(self, *shape: int) -> Array:
+        """An uninitialised float32 array."""
+        nbytes = 4 * int(np.prod(shape))
+        taken = self._memory[self._at : self._at + nbytes]
+        self._at += -(-nbytes // _LINE) * _LINE
+        return taken.view(np.float32).reshape(shape)
+
+
+def copy(target: Array, source: Array) -> Call:
+    """A call that copies."""
+    return lambda: np.copyto(target, source)
+
+
+def product(x: Array, weight: Array, out: Array) -> Call:
+    """A call that multiplies matrices."""
+    return lambda: np.matmul(x, weight, out=out)
+
+
+def rows_of(x: Array) -> Array | None:
+    """(n, h, w, c) as a matrix (n·h·w, c) in the same memory, or None where its strides do not allow that."""
+    n, h, w, c = x.shape
+    sn, sh, sw, sc = x.strides
+    pitch = sw if w > 1 else sh if h > 1 else sn if n > 1 else c * x.itemsize
+    fits = (w == 1 or sw == pitch) and (h == 1 or sh == w * pitch) and (n == 1 or sn == h * w * pitch)
+    if not fits or (c > 1 and sc != x.itemsize) or pitch < c * x.itemsize:
+        return None
+    return as_strided(x, (n * h * w, c), (pitch, x.itemsize))
+
+

@@ -1,0 +1,222 @@
+"""Everything that goes element by element, and what only moves elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ops import Activation, BatchNorm, Binary, Concat, Lookup, Op, Pad, Softmax
+from ...ops.elementwise import BINARY
+from ...spec import Spec
+from ..base import Call, Impl
+from .backend import CpuBackend, copy
+from .epilogue import activate
+
+__all__ = ["ActivationInPlace", "BatchNormScale", "BinaryUfunc", "ConcatCopy", "CopyOnly", "LookupTake", "PadCopy", "SoftmaxRows"]
+
+
+class ActivationInPlace(Impl):
+    """A ufunc or two over the whole array, which may be its own result."""
+
+    name = "activation"
+    numerics = "exact"
+
+    def supports(self, op: Activation, x: Spec) -> bool:
+        """Float32."""
+        return x.dtype == np.float32
+
+    def bind(
+        self, backend: CpuBackend, op: Activation, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """The calls of the epilogue."""
+        x, out = inputs[0], outputs[0]
+        return backend.schedule([activate(op, x, out, lambda v: np.full((1,) * x.ndim, v, np.float32))], 1)
+
+
+class BinaryUfunc(Impl):
+    """The ufunc of that name, with ``out``."""
+
+    name = "ufunc"
+    numerics = "exact"
+
+    def supports(self, op: Binary, x: Spec, y: Spec) -> bool:
+        """Any dtype that the ufunc takes."""
+        return x.dtype.kind in "fiu"
+
+    def bind(
+        self, backend: CpuBackend, op: Binary, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """One call."""
+        ufunc, (x, y), out = BINARY[op.kind](np), inputs, outputs[0]
+        return lambda: ufunc(x, y, out=out)
+
+
+class BatchNormScale(Impl):
+    """``x·scale + shift`` with both made at load, in float64."""
+
+    name = "batch_norm_scale"
+    numerics = "multiply, add"
+    packs = (1, 2, 3, 4)
+
+    def supports(self, op: BatchNorm, x: Spec, *rest: Spec | None) -> bool:
+        """Float32."""
+        return x.dtype == np.float32
+
+    def pack(self, op: BatchNorm, *constants: Any) -> tuple[Any, ...]:
+        """(scale, shift) in the places of mean and var."""
+        _, mean, var, weight, bias = (*constants, None, None)[:5]
+        scale = (1.0 if weight is None else weight.astype(np.float64)) / np.sqrt(var.astype(np.float64) + op.eps)
+        shift = (0.0 if bias is None else bias.astype(np.float64)) - mean.astype(np.float64) * scale
+        rest = (None,) * (len(constants) - 3)
+        return (constants[0], scale.astype(np.float32), shift.astype(np.float32), *rest)
+
+    def bind(
+        self, backend: CpuBackend, op: BatchNorm, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Two calls, the second in place."""
+        x, out = np.moveaxis(inputs[0], 1, -1), np.moveaxis(outputs[0], 1, -1)
+        scale, shift = inputs[1:3]
+
+        def call() -> None:
+            np.multiply(x, scale, out=out)
+            np.add(out, shift, out=out)
+
+        return call
+
+
+class SoftmaxRows(Impl):
+    """Subtract the maximum, exponentiate, divide by the sum, all in the output; sums in float32."""
+
+    name = "softmax"
+    numerics = "sum over dim"
+
+    def supports(self, op: Softmax, x: Spec) -> bool:
+        """Float32."""
+        return x.dtype == np.float32
+
+    def bind(
+        self, backend: CpuBackend, op: Softmax, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Four calls."""
+        x, out, dim = inputs[0], outputs[0], op.dim
+
+        def call() -> None:
+            np.subtract(x, x.max(axis=dim, keepdims=True), out=out)
+            np.exp(out, out=out)
+            np.divide(out, out.sum(axis=dim, keepdims=True), out=out)
+
+        return call
+
+
+class LookupTake(Impl):
+    """One gather per channel."""
+
+    name = "lookup_take"
+    numerics = "exact"
+
+    def supports(self, op: Lookup, x: Spec, table: Spec) -> bool:
+        """Any table."""
+        return x.ndim >= 2
+
+    def pack(self, op: Lookup, *constants: Any) -> tuple[Any, ...]:
+        """The table with one row a channel."""
+        return (constants[0], np.ascontiguousarray(constants[1].T))
+
+    packs = (1,)
+
+    def bind(
+        self, backend: CpuBackend, op: Lookup, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """A call per channel; a byte is always inside the table."""
+        x, table = inputs
+        rows = [(table[c], x[:, c], outputs[0][:, c]) for c in range(len(table))]
+
+        def call() -> None:
+            for row, source, target in rows:
+                target[...] = row[source]
+
+        return call
+
+
+class ConcatCopy(Impl):
+    """Copies of the parts that are not in place already."""
+
+    name = "concat_copy"
+    numerics = "exact"
+
+    def supports(self, op: Concat, *specs: Spec) -> bool:
+        """Everything."""
+        return True
+
+    def bind(
+        self, backend: CpuBackend, op: Concat, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """One copy a part."""
+        out, calls, at = np.moveaxis(outputs[0], op.dim, 0), [], 0
+        for x in inputs:
+            part = np.moveaxis(x, op.dim, 0)
+            target = out[at : at + len(part)]
+            at += len(part)
+            if part.size and not _is_same(part, target):
+                calls.append(copy(target, part))
+        return backend.schedule([calls], 1)
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    here, there = a.__array_interface__["data"][0], b.__array_interface__["data"][0]
+    return bool(here == there and a.strides == b.strides)
+
+
+class PadCopy(Impl):
+    """Fill the borders, copy the inside."""
+
+    name = "pad_copy"
+    numerics = "exact"
+
+    def supports(self, op: Pad, x: Spec) -> bool:
+        """Constant padding."""
+        return op.mode == "constant"
+
+    def bind(
+        self, backend: CpuBackend, op: Pad, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Two strips an axis, each inside those before it."""
+        out, value = outputs[0], op.value
+        inner, strips = out, []
+        for axis, (before, after) in enumerate(op.pads):
+            size, along = inner.shape[axis], np.moveaxis(inner, axis, 0)
+            strips += [along[:before], along[size - after :]]
+            inner = np.moveaxis(along[before : size - after], 0, axis)
+        borders = [s for s in strips if s.size]
+        x = inputs[0]
+
+        def call() -> None:
+            for border in borders:
+                border[...] = value
+            np.copyto(inner, x)
+
+        return call
+
+
+class CopyOnly(Impl):
+    """Reorder, transpose, reshape and flatten where they are no view: one copy."""
+
+    name = "copy"
+    numerics = "exact"
+
+    def supports(self, op: Op, *specs: Spec) -> bool:
+        """Everything."""
+        return True
+
+    def bind(
+        self, backend: CpuBackend, op: Op, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Copy the logical elements; a reshape of memory with gaps has to gather them first."""
+        x, out = inputs[0], outputs[0]
+        moved = op.reference(np, x)[0]
+        if x.size and np.shares_memory(moved, x):
+            return copy(out, moved)
+        # The result is dense by plan, so the gathering can be done on its side: out in x's shape.
+        return copy(out.reshape(x.shape), x)

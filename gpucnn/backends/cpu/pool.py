@@ -1,0 +1,144 @@
+"""Pooling on channels-last memory: first down the lines, then along them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ...ops import AvgPool, GlobalAvgPool, MaxPool
+from ...spec import Array, Spec
+from ..base import Call, Impl
+from .backend import CpuBackend, Scratch
+from .frame import Frame
+from .gemm import blocks
+
+__all__ = ["AvgPoolLines", "GlobalAvgPoolSum", "MaxPoolLines"]
+
+
+def _frame(op: MaxPool | AvgPool, x: Any, width: int, fill: float) -> Frame:
+    spec = Spec(tuple(x.shape), np.dtype(np.float32))
+    (kh, kw), (sh, sw), (dh, dw) = op.kernel_size, op.stride, op.dilation
+    pads = op.pads(spec)
+    return Frame(x.transpose(0, 2, 3, 1), (kh, kw), (sh, sw), (dh, dw), (pads[0][0], pads[1][0]), width, fill)
+
+
+def _workspace(op: MaxPool | AvgPool, x: Spec) -> int:
+    """Of the largest block: the padded input, and its lines folded together."""
+    n, c, p, q = op.infer(x)[0].shape
+    (kh, kw), (sh, sw), (dh, dw) = op.kernel_size, op.stride, op.dilation
+    columns = (q - 1) * sw + (kw - 1) * dw + 1
+    largest = max((((b - a - 1) * sh + (kh - 1) * dh + 1 + b - a) * columns * c for _, _, a, b in blocks(n, p, q, c)), default=0)
+    return 4 * largest + 256
+
+
+def _fold(ufunc: Any, frame: Frame, scratch: Scratch, block: tuple[int, int, int, int], out: Array) -> list[Call]:
+    """Calls that combine the elements of each window by ``ufunc`` into ``out`` (1, lines, width, c)."""
+    lines = block[3] - block[2]
+    source, calls = frame.source(scratch, block)
+    (kh, kw), (sh, sw), (dh, dw) = frame.kernel, frame.stride, frame.dilation
+    rows = [source[:, r * dh :: sh][:, :lines] for r in range(kh)]
+    folded = rows[0]
+    if kh > 1:
+        folded = scratch.take(1, lines, source.shape[2], source.shape[3])
+        calls += _chain(ufunc, rows, folded)
+    columns = [folded[:, :, s * dw :: sw][:, :, : frame.width] for s in range(kw)]
+    return calls + _chain(ufunc, columns, out)
+
+
+def _chain(ufunc: Any, parts: list[Array], out: Array) -> list[Call]:
+    if len(parts) == 1:
+        return [lambda: np.copyto(out, parts[0])]
+    first = [lambda: ufunc(parts[0], parts[1], out=out)]
+    return first + [lambda part=part: ufunc(out, part, out=out) for part in parts[2:]]
+
+
+class MaxPoolLines(Impl):
+    """Running maximum of whole lines; ``numpy.maximum`` lets NaN through."""
+
+    name = "max_pool_lines"
+    numerics = "exact"
+
+    def supports(self, op: MaxPool, x: Spec) -> bool:
+        """Float32 in two dimensions, without indices."""
+        return x.dtype == np.float32 and x.ndim == 4 and not op.return_indices
+
+    def workspace(self, op: MaxPool, x: Spec) -> int:
+        """Padded input and folded lines of a block."""
+        return _workspace(op, x)
+
+    def bind(
+        self, backend: CpuBackend, op: MaxPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Fold each block of lines."""
+        out = outputs[0].transpose(0, 2, 3, 1)
+        n, p, q, c = out.shape
+        frame = _frame(op, inputs[0], q, -np.inf)
+        parts = backend.lanes_for(out.size * prod(op.kernel_size), 1 << 21)
+        tasks = [
+            _fold(np.maximum, frame, Scratch(workspace[i % parts]), b, out[b[0] : b[1], b[2] : b[3]])
+            for i, b in enumerate(blocks(n, p, q, c, 1, parts))
+        ]
+        return backend.schedule(tasks, parts)
+
+
+class AvgPoolLines(Impl):
+    """Running sum of whole lines, then a product with the reciprocal of each window's count."""
+
+    name = "avg_pool_lines"
+    numerics = "sum over r, then s"
+
+    def supports(self, op: AvgPool, x: Spec) -> bool:
+        """Float32 in two dimensions."""
+        return x.dtype == np.float32 and x.ndim == 4
+
+    def workspace(self, op: AvgPool, x: Spec) -> int:
+        """Padded input and folded lines of a block."""
+        return _workspace(op, x)
+
+    def bind(
+        self, backend: CpuBackend, op: AvgPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Fold each block of lines and scale it."""
+        out = outputs[0].transpose(0, 2, 3, 1)
+        n, p, q, c = out.shape
+        frame = _frame(op, inputs[0], q, 0.0)
+        scale = (1 / op.divisors(Spec(tuple(inputs[0].shape), np.dtype(np.float32)))).astype(np.float32)[:, :, None]
+        parts = backend.lanes_for(out.size * prod(op.kernel_size), 1 << 21)
+        tasks = []
+        for i, b in enumerate(blocks(n, p, q, c, 1, parts)):
+            target = out[b[0] : b[1], b[2] : b[3]]
+            calls = _fold(np.add, frame, Scratch(workspace[i % parts]), b, target)
+            tasks.append([*calls, _scale(target, scale[b[2] : b[3]])])
+        return backend.schedule(tasks, parts)
+
+
+def _scale(x: Array, by: Array) -> Call:
+    return lambda: np.multiply(x, by, out=x)
+
+
+class GlobalAvgPoolSum(Impl):
+    """One sum over the pixels of each image."""
+
+    name = "global_avg_pool_sum"
+    numerics = "sum over h·w"
+
+    def supports(self, op: GlobalAvgPool, x: Spec) -> bool:
+        """Float32 in two dimensions."""
+        return x.dtype == np.float32 and x.ndim == 4
+
+    def bind(
+        self, backend: CpuBackend, op: GlobalAvgPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Sum and scale, image by image."""
+        x, out = inputs[0].transpose(0, 2, 3, 1), outputs[0][:, :, 0, 0]
+        scale = np.float32(1 / (x.shape[1] * x.shape[2]))
+
+        def call() -> None:
+            for image, target in zip(x, out):
+                np.add.reduce(image, axis=(0, 1), out=target)
+            np.multiply(out, scale, out=out)
+
+        return call

@@ -1,0 +1,101 @@
+"""What the NVIDIA driver and CuPy say of themselves, asked without importing CuPy."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+__all__ = ["Gpu", "cupy_problem", "driver_cuda", "find_gpus"]
+
+LEAST_CAPABILITY = (7, 5)
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU as the driver names it.
+
+    Attributes
+    ----------
+    index : int
+    name : str
+    capability : (int, int)
+        Compute capability; (7, 5) is sm_75.
+    memory : int
+        Bytes.
+    """
+
+    index: int
+    name: str
+    capability: tuple[int, int]
+    memory: int
+
+
+def open_driver() -> Any:
+    """Open the driver's library; OSError where there is none."""
+    return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+
+
+def find_gpus(open_library: Callable[[], Any] = open_driver) -> tuple[list[Gpu], int, str]:
+    """Return the GPUs, the driver's CUDA version (12040 is 12.4), and why there are none."""
+    try:
+        driver = open_library()
+    except OSError:
+        return [], 0, "no NVIDIA driver found"
+    version, count = ctypes.c_int(), ctypes.c_int()
+    status = driver.cuInit(0)
+    if status:
+        return [], 0, f"the NVIDIA driver does not start (cuInit gives error {status})"
+    driver.cuDriverGetVersion(ctypes.byref(version))
+    if driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+        return [], version.value, "the NVIDIA driver sees no GPU"
+    gpus = []
+    for index in range(count.value):
+        handle, name, memory = ctypes.c_int(), ctypes.create_string_buffer(256), ctypes.c_size_t()
+        major, minor = ctypes.c_int(), ctypes.c_int()
+        driver.cuDeviceGet(ctypes.byref(handle), index)
+        driver.cuDeviceGetName(name, 256, handle)
+        driver.cuDeviceTotalMem_v2(ctypes.byref(memory), handle)
+        driver.cuDeviceGetAttribute(ctypes.byref(major), 75, handle)  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
+        driver.cuDeviceGetAttribute(ctypes.byref(minor), 76, handle)  # …_MINOR
+        gpus.append(Gpu(index, name.value.decode(errors="replace"), (major.value, minor.value), memory.value))
+    return gpus, version.value, ""
+
+
+def driver_cuda(version: int) -> str:
+    """12040 as ``12.4``."""
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
+def installed_cupys() -> dict[str, str]:
+    """Return name and version of every installed CuPy wheel."""
+    found = {}
+    for package in metadata.distributions():
+        name = (package.metadata["Name"] or "").lower()
+        if name == "cupy" or name.startswith("cupy-cuda"):
+            found[name] = package.version
+    return found
+
+
+def cupy_problem(driver_version: int, cupys: dict[str, str]) -> str:
+    """Say why CuPy cannot drive these GPUs, with the command that mends it; empty where nothing is known to be wrong."""
+    if driver_version < 12000:
+        return f"the driver supports CUDA {driver_cuda(driver_version)}, needed is 12 or newer: update the NVIDIA driver"
+    extra = "cuda13" if driver_version >= 13000 else "cuda12"
+    if not cupys:
+        return f'CuPy is not installed: pip install "gpucnn[{extra}]"'
+    if len(cupys) > 1:
+        names = " ".join(sorted(cupys))
+        return f'two CuPys are installed and break each other: pip uninstall -y {names} && pip install "gpucnn[{extra}]"'
+    ((name, version),) = cupys.items()
+    if int(version.split(".")[0]) < 14:
+        return f'{name} is version {version}, needed is 14 or newer: pip install -U "gpucnn[{extra}]"'
+    if name == "cupy-cuda13x" and driver_version < 13000:
+        return (
+            f"cupy-cuda13x needs a driver for CUDA 13, this one supports {driver_cuda(driver_version)}: "
+            f'pip uninstall -y cupy-cuda13x && pip install "gpucnn[cuda12]"'
+        )
+    return ""

@@ -1,0 +1,91 @@
+"""Timing: images per second of a model, and where the time goes."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .describe import impl_text, table
+from .runner import profile
+from .settings import settings
+from .spec import Array, shape_text
+
+if TYPE_CHECKING:
+    from .model import Model
+
+__all__ = ["run"]
+
+
+def run(model: Model, batch: int, seconds: float = 5.0, layers: bool = False) -> str:
+    """Time a model on random inputs.
+
+    Parameters
+    ----------
+    model : Model
+    batch : int
+        Images per call; below four they go one by one through the latency plan.
+    seconds : float
+        For how long, at least three calls.
+    layers : bool
+        Also time each step of the throughput plan on one core.
+
+    Returns
+    -------
+    str
+        Text for people.
+    """
+    rng = np.random.default_rng(0)
+    feeds = {p.name: rng.standard_normal((batch, *map(int, p.shape[1:])), np.float32) for p in model.inputs}
+    begin = time.perf_counter()
+    model.run(feeds)
+    first = time.perf_counter() - begin
+    samples: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(samples) < 3:
+        begin = time.perf_counter()
+        model.run(feeds)
+        samples.append(time.perf_counter() - begin)
+    middle = median(samples)
+    lines = [
+        f"{model.name} on {model.device} ({settings().threads} threads) in {model.precision}, batch {batch}",
+        f"{batch / middle:.1f} images/s: median {1e3 * middle:.2f} ms a call, best {1e3 * min(samples):.2f}, "
+        f"worst {1e3 * max(samples):.2f} of {len(samples)} calls; the first took {1e3 * first:.0f} ms with planning",
+    ]
+    if layers:
+        lines += ["", _layers(model, feeds, seconds)]
+    return "\n".join(lines)
+
+
+def _layers(model: Model, feeds: dict[str, Array], seconds: float) -> str:
+    """Table of the throughput plan's steps: median milliseconds, share, and GFLOP/s."""
+    plan = model.plan(throughput=True)
+    program = plan.bind()
+    for name, target in program.inputs.items():
+        rows = [feeds[name][i % len(feeds[name])] for i in range(len(target))]
+        plan.backend.write(target, np.stack(rows))
+    with plan.backend.session():
+        once = sum(profile(program, 1, time.perf_counter)[0])
+        times = profile(program, max(3, min(50, int(seconds / max(once, 1e-6)))), time.perf_counter)
+    medians = [median(row[i] for row in times) for i in range(len(program.calls))]
+    total = sum(medians)
+    rows = []
+    for (step, _), t in zip(program.calls, medians):
+        rate = step.node.op.flops(*step.node.specs) / t / 1e9
+        out = shape_text(step.node.outputs[0].shape)
+        rows.append((step.node.name, step.node.op.name, out, impl_text(step), f"{1e3 * t:.3f}", f"{100 * t / total:.1f}", f"{rate:.1f}"))
+    by_impl: dict[str, float] = {}
+    for (step, _), t in zip(program.calls, medians):
+        by_impl[impl_text(step)] = by_impl.get(impl_text(step), 0.0) + t
+    sums = [(name, f"{1e3 * t:.3f}", f"{100 * t / total:.1f}") for name, t in sorted(by_impl.items(), key=lambda item: -item[1])]
+    batch = next(iter(program.inputs.values())).shape[0]
+    return "\n".join(
+        [
+            f"one program of {batch} images on one core, {1e3 * total:.2f} ms:",
+            table(rows, ("layer", "op", "output", "implementation", "ms", "%", "GFLOP/s")),
+            "",
+            table(sums, ("implementation", "ms", "%")),
+        ]
+    )

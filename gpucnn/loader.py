@@ -1,0 +1,228 @@
+"""``load``: a zoo name, a file or a folder becomes a Model."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import data, zoo
+from .errors import ModelError, UnsupportedError
+from .model import Model, recorder
+from .preprocess import Preprocess
+from .spec import Array, Spec
+
+__all__ = ["load"]
+
+Source = str | os.PathLike[str]
+
+
+def load(
+    source: Source,
+    *,
+    weights: Source | Mapping[str, Array] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    labels: Source | Sequence[str] | None = None,
+    preprocess: Preprocess | None = None,
+) -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    source : str or path
+        A zoo name (``gpucnn.zoo.list()``) or a folder with ``config.json`` and ``model.safetensors``.
+    weights : path or mapping of str to array, optional
+        Trained weights for a zoo name: safetensors, npz, a PyTorch zip checkpoint, or a state dict. Packaged with gpucnn are those of
+        ``"efficientnet_lite0"`` alone.
+    device : {"auto", "cpu", "cuda", "cuda:i"}
+        ``"auto"`` takes a GPU that can be used, else the CPU; ``model.device_reason`` says why.
+    precision : {"auto", "float32", "float16"}
+    labels : path, sequence of str or "imagenet", optional
+        Names of the classes: a list, a JSON list, or a text file with one name a line. A zoo net of ImageNet's size gets ImageNet's.
+    preprocess : Preprocess, optional
+        How photographs are prepared, where it differs from the model's own record.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelError
+        The name is unknown (the message has the nearest ones), a file cannot be read, weights are missing or do not fit.
+    DeviceError, UnsupportedError
+        The device or precision cannot be had.
+
+    Examples
+    --------
+    >>> model = load("efficientnet_lite0")
+    >>> model.labels[281]
+    'tabby'
+    """
+    text = os.fspath(source)
+    if not isinstance(text, str):
+        raise ModelError(f"load: source must be a zoo name or a path, got {text!r}")
+    given = (labels, preprocess, device, precision)
+    if text in zoo.ENTRIES:
+        packaged = data.folder(text)
+        if weights is None and packaged.is_dir():
+            return _folder(packaged, None, "packaged with gpucnn", *given)
+        if weights is None:
+            raise ModelError(
+                f"{text}: no trained weights are packaged with gpucnn for this net, and random ones would give random answers; pass them: "
+                f"load({text!r}, weights='{text}.safetensors') or -w {text}.safetensors (safetensors, .npz or PyTorch .pth). "
+                f"For a net with random weights: gpucnn.compile(gpucnn.zoo.create({text!r}), {_shape(text)})"
+            )
+        return _architecture(text, weights, _named(weights), None, *given)
+    path = Path(text)
+    if path.is_dir():
+        return _folder(path, weights, "", *given)
+    if path.suffix.lower() == ".onnx":
+        raise UnsupportedError(f"{path}: ONNX files are not read by this version yet; a zoo name with weights=… is")
+    if path.is_file():
+        raise ModelError(
+            f"{path}: a file of weights does not name its architecture; pass that too: "
+            f"load('resnet50', weights={text!r}), or -m resnet50 -w {text}"
+        )
+    if os.sep in text or "/" in text or path.suffix:
+        raise ModelError(f"{path}: there is no such file or folder")
+    zoo.entry(text)  # raises, with near matches
+    raise AssertionError("unreachable")
+
+
+def _shape(name: str) -> tuple[int, ...]:
+    entry = zoo.ENTRIES[name]
+    return (1, entry.in_channels, *entry.preprocess.size)
+
+
+def _named(weights: Source | Mapping[str, Array]) -> str:
+    return "a state dict" if isinstance(weights, Mapping) else os.fspath(weights)
+
+
+def _architecture(
+    name: str,
+    weights: Source | Mapping[str, Array],
+    origin: str,
+    own: Preprocess | None,
+    labels: Any,
+    preprocess: Preprocess | None,
+    device: str,
+    precision: str,
+    num_classes: int | None = None,
+) -> Model:
+    entry = zoo.entry(name)
+    try:
+        net = zoo.create(name, weights=weights, num_classes=num_classes)
+    except ModelError as error:
+        raise ModelError(f"{origin}: {error}" if origin not in str(error) else str(error)) from error
+    record = preprocess or own or entry.preprocess
+    spec = Spec((1, entry.in_channels, *record.size), np.dtype(np.float32))
+    record_net = recorder(net)
+    head = net.state_shapes()[entry.head][0]
+    names, labels_source = _labels(labels, head if entry.num_classes == 1000 else 0)
+    return Model(
+        record_net,
+        {"input": spec},
+        name=name,
+        device=device,
+        precision=precision,
+        labels=names,
+        preprocess=record,
+        weights=origin,
+        labels_source=labels_source,
+    )
+
+
+def _labels(labels: Any, classes: int) -> tuple[tuple[str, ...] | None, str]:
+    """Names and where they come from."""
+    if labels is None:
+        if classes != 1000:
+            return None, "none: classes are numbers"
+        return _imagenet(), "ImageNet-1k (taken because the net has its 1000 classes)"
+    if isinstance(labels, str) and labels.lower() in ("imagenet", "imagenet-1k"):
+        return _imagenet(), "ImageNet-1k"
+    if isinstance(labels, (str, os.PathLike)):
+        return _label_file(Path(labels)), os.fspath(labels)
+    return tuple(str(name) for name in labels), "given"
+
+
+def _imagenet() -> tuple[str, ...]:
+    return tuple(json.loads(data.folder("imagenet_labels.json").read_text("utf-8")))
+
+
+def _label_file(path: Path) -> tuple[str, ...]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"labels: {path} cannot be read as text: {error}") from error
+    if path.suffix.lower() != ".json":
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
+    try:
+        names = json.loads(text)
+    except ValueError as error:
+        raise ModelError(f"labels: {path} is not JSON: {error}") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ModelError(f"labels: {path} must hold a list of names")
+    return tuple(names)
+
+
+def _folder(
+    path: Path,
+    weights: Source | Mapping[str, Array] | None,
+    origin: str,
+    labels: Any,
+    preprocess: Preprocess | None,
+    device: str,
+    precision: str,
+) -> Model:
+    """A folder with ``config.json`` (architecture, classes, preprocessing; timm's field names) and ``model.safetensors``."""
+    file = path / "config.json"
+    try:
+        config = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path}: a model folder needs config.json and model.safetensors; there is no config.json") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file}: cannot be read: {error}") from error
+    name = config.get("architecture") if isinstance(config, dict) else None
+    if not isinstance(name, str):
+        raise ModelError(f'{file}: must name its "architecture", one of gpucnn.zoo.list()')
+    zoo.entry(name)
+    classes = config.get("num_classes")
+    if classes is not None and not isinstance(classes, int):
+        raise ModelError(f'{file}: "num_classes" must be a whole number, got {classes!r}')
+    if labels is None:
+        labels = config.get("label_names") or config.get("labels")
+    if weights is None:
+        weights = path / "model.safetensors"
+        if not weights.is_file():
+            raise ModelError(f"{path}: a model folder needs config.json and model.safetensors; there is no model.safetensors")
+        origin = origin or str(weights)
+    own = _record(file, name, config.get("pretrained_cfg"))
+    return _architecture(name, weights, origin or _named(weights), own, labels, preprocess, device, precision, classes)
+
+
+def _record(file: Path, name: str, fields: Any) -> Preprocess:
+    """The preprocessing record from timm's field names; what is absent is the architecture's own."""
+    base = zoo.entry(name).preprocess
+    if fields is None:
+        return base
+    try:
+        size = tuple(int(s) for s in fields.get("input_size", (base.channels, *base.size)))[-2:]
+        crop = float(fields.get("crop_pct", base.size[0] / base.resize))
+        return Preprocess(
+            size=(size[0], size[1]),
+            resize=round(min(size) / crop),
+            interpolation=str(fields.get("interpolation", base.interpolation)),
+            mean=tuple(float(v) for v in fields.get("mean", base.mean)),
+            std=tuple(float(v) for v in fields.get("std", base.std)),
+            order=base.order,
+        )
+    except (AttributeError, TypeError, ValueError, ZeroDivisionError, IndexError) as error:
+        raise ModelError(f'{file}: "pretrained_cfg" cannot be understood: {error}') from error
+
+

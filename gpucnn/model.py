@@ -1,0 +1,382 @@
+"""``Model``: a net, planned for a device, behind a door that takes NCHW arrays."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import functional as F
+from . import nn
+from .backends.cpu import CpuBackend
+from .device import choose_device
+from .errors import GpucnnError, ModelError, ShapeError, UnsupportedError
+from .graph import Graph, Value
+from .ops import Activation, Order, Softmax
+from .plan import Plan
+from .plan import compile as compile_graph
+from .preprocess import Preprocess, normalisation_table
+from .runner import Runner
+from .settings import settings
+from .spec import Array, Spec, shape_text
+
+__all__ = ["Model", "Port", "Scorer", "compile"]
+
+SUB_BATCH = 4
+"""Images that a program of the throughput plan takes at once: enough rows for a product on 7×7 maps, few enough to stay in cache."""
+
+LATENCY_BELOW = 4
+"""Fewer images than this go one by one through the latency plan."""
+
+_KEPT = 8  # runners per model: shapes and sets of outputs in use
+
+Record = Callable[..., "tuple[Value, ...]"]
+
+
+class Port(NamedTuple):
+    """An input or output of a model.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of int or str
+        ``"n"`` stands for the batch: any number of images.
+    dtype : numpy.dtype
+    """
+
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: np.dtype[Any]
+
+
+class Model:
+    """A net ready to run. Made by :func:`gpucnn.load` and :func:`gpucnn.compile`.
+
+    Calling it with arrays (n, c, h, w) gives what the net returns: an array, or a tuple of arrays, that belong to the caller. Any batch
+    size works, and other heights and widths where the net's layers take them. Several threads may call one model.
+
+    Fewer than four images run one after another with all cores on each (*latency*); more are cut into fours, one core each
+    (*throughput*). Within a plan an image's scores are bitwise the same whatever lies beside it; between the two they differ by rounding.
+
+    Attributes
+    ----------
+    name : str
+    inputs, outputs : tuple of Port
+    labels : tuple of str or None
+        Names of the classes.
+    preprocess : Preprocess or None
+        How a photograph becomes the input.
+    device, device_reason : str
+        What it runs on, and why that.
+    precision : str
+    layers : tuple of str
+        Names that ``run`` takes as ``outputs``.
+    weights, labels_source : str
+        Where the weights and the labels come from, for people.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU())
+    >>> with compile(net, (1, 3, 16, 16)) as model:
+    ...     model(np.zeros((5, 3, 16, 16), np.float32)).shape
+    (5, 8, 16, 16)
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        input_specs: Mapping[str, Spec],
+        *,
+        name: str,
+        device: str = "auto",
+        precision: str = "auto",
+        labels: tuple[str, ...] | None = None,
+        preprocess: Preprocess | None = None,
+        weights: str = "",
+        labels_source: str = "",
+        orders: Mapping[str, Order] | None = None,
+    ) -> None:
+        choice = choose_device(device)
+        if precision not in ("auto", "float32"):
+            known = precision in ("float16", "bfloat16", "tf32")
+            raise UnsupportedError(
+                f"precision {precision!r} needs a GPU; the CPU computes in 'float32'" if known
+                else f"precision must be 'auto', 'float32' or 'float16', got {precision!r}"
+            )
+        self.name, self.weights, self.labels_source = name, weights, labels_source
+        self.device, self.device_reason, self.precision = choice.name, choice.reason, "float32"
+        self.labels, self.preprocess = labels, preprocess
+        self._record, self._specs, self._orders = record, dict(input_specs), dict(orders or {})
+        self._packed: dict[Any, tuple[Any, ...]] = {}
+        self._runners: OrderedDict[Any, Runner] = OrderedDict()
+        self._lock = threading.Lock()
+        self._closed = False
+        cores = settings().threads
+        self._side_by_side = CpuBackend()
+        self._alone = CpuBackend(lanes=cores)
+        self._pool = ThreadPoolExecutor(cores - 1, "gpucnn-replica") if cores > 1 else None
+        graph = self._trace({k: s.shape for k, s in self._specs.items()})
+        self._splits = graph.keeps_batch()
+        self.layers = tuple(graph.layers)
+        self.inputs = tuple(Port(k, ("n", *s.shape[1:]), s.dtype) for k, s in self._specs.items())
+        self.outputs = tuple(
+            Port(k, ("n", *v.shape[1:]) if self._splits else v.shape, v.dtype) for k, v in graph.outputs.items()
+        )
+        self._tuple = len(self.outputs) != 1
+        if labels is not None and (len(self.outputs) != 1 or self.outputs[0].shape[1:2] != (len(labels),)):
+            shapes = ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in self.outputs)
+            raise ModelError(f"{name}: {len(labels)} labels were given, the output is {shapes}; give one label a class")
+
+    # -- calling
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run the net on arrays (n, c, h, w), one per input; returns an array, or a tuple where the net has several outputs."""
+        if len(inputs) != len(self.inputs):
+            raise ShapeError(f"{self.name}: takes {len(self.inputs)} input(s) {[p.name for p in self.inputs]}, got {len(inputs)}")
+        results = self._run(dict(zip((p.name for p in self.inputs), inputs)), None)
+        return tuple(results.values()) if self._tuple else next(iter(results.values()))
+
+    def run(self, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None) -> dict[str, Array]:
+        """Run the net on named inputs.
+
+        Parameters
+        ----------
+        inputs : mapping of str to array
+            One per entry of ``inputs``.
+        outputs : sequence of str, optional
+            Names of outputs or of any of ``layers``; a layer's value is the one before anything is fused into it.
+
+        Returns
+        -------
+        dict of str to array
+
+        Raises
+        ------
+        ShapeError
+            Names, shapes or dtypes do not fit.
+        ModelError
+            An output is unknown.
+        """
+        return self._run(dict(inputs), None if outputs is None else tuple(outputs))
+
+    def scorer(self) -> Scorer:
+        """Return what the Classifier runs: bytes of images in, probabilities out."""
+        return Scorer(self)
+
+    def _run(self, feeds: dict[str, Any], wanted: tuple[str, ...] | None, throughput: bool = False) -> dict[str, Array]:
+        arrays, n = self._check(feeds)
+        shapes = {name: a.shape for name, a in arrays.items()}
+        if n == 0:
+            graph = self._trace({k: (0 if self._splits else s[0], *s[1:]) for k, s in shapes.items()}, wanted)
+            return {name: np.zeros(v.shape, v.dtype) for name, v in graph.outputs.items()}
+        return self._runner(shapes, wanted, n, throughput).run(arrays, n if self._splits else 1)
+
+    def _check(self, feeds: dict[str, Any]) -> tuple[dict[str, Array], int]:
+        """Inputs as float arrays of the right rank and one batch size."""
+        if self._closed:
+            raise GpucnnError(f"{self.name}: the model is closed")
+        if set(feeds) != set(self._specs):
+            raise ShapeError(f"{self.name}: inputs are {sorted(self._specs)}, got {sorted(feeds)}")
+        arrays = {}
+        for name, spec in self._specs.items():
+            a = np.asarray(feeds[name])
+            expected = "×".join(map(str, ("n", *spec.shape[1:])))
+            if a.ndim != spec.ndim:
+                raise ShapeError(f"{self.name}: input {name!r} must have {spec.ndim} axes ({expected}), got shape {shape_text(a.shape)}")
+            if a.dtype != spec.dtype and not (a.dtype.kind == "f" and spec.dtype.kind == "f"):
+                raise ShapeError(
+                    f"{self.name}: input {name!r} must be {spec.dtype} ({expected}), got {a.dtype}; "
+                    "normalise the image as model.preprocess says and convert it with .astype('float32')"
+                )
+            if spec.ndim > 1 and a.shape[1] != spec.shape[1]:
+                raise ShapeError(
+                    f"{self.name}: input {name!r} must have {spec.shape[1]} channels on axis 1 ({expected}), "
+                    f"got shape {shape_text(a.shape)}"
+                )
+            arrays[name] = a
+        sizes = {a.shape[0] for a in arrays.values()}
+        if len(sizes) != 1:
+            raise ShapeError(f"{self.name}: all inputs must have one batch size, got {({k: a.shape for k, a in arrays.items()})}")
+        return arrays, sizes.pop()
+
+    # -- planning
+
+    def _trace(self, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None = None) -> Graph:
+        """The net recorded for inputs of these shapes."""
+        graph = Graph()
+        values = [
+            graph.input(name, Spec(tuple(shapes[name]), spec.dtype), self._orders.get(name, "logical"))
+            for name, spec in self._specs.items()
+        ]
+        made = self._record(*values)
+        names = ("output",) if len(made) == 1 else tuple(f"output_{i}" for i in range(len(made)))
+        graph.outputs = dict(zip(names, made))
+        if wanted is not None:
+            known = {**graph.layers, **graph.outputs}
+            for name in wanted:
+                if name not in known:
+                    near = get_close_matches(name, known, n=4)
+                    hint = f"did you mean {', '.join(near)}?" if near else "model.layers lists them"
+                    raise ModelError(f"{self.name}: there is no layer or output {name!r}; {hint}")
+            graph.outputs = {name: known[name] for name in wanted}
+        return graph
+
+    def _runner(self, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None, n: int, throughput: bool) -> Runner:
+        """The runner for these shapes, made when first asked for; the least recently used one goes."""
+        throughput = self._splits and (throughput or n >= LATENCY_BELOW)
+        batch = SUB_BATCH if throughput else 1 if self._splits else n
+        key = (throughput, batch, wanted, tuple(sorted((k, s[1:]) for k, s in shapes.items())))
+        with self._lock:
+            if key not in self._runners:
+                graph = self._trace({k: (batch, *s[1:]) for k, s in shapes.items()}, wanted)
+                backend = self._side_by_side if throughput else self._alone
+                plan = compile_graph(graph, backend, packed=self._packed)
+                cores = settings().threads
+                rows = batch if self._splits else 0
+                self._runners[key] = Runner(plan, rows, cores if throughput else 1, self._pool)
+            self._runners.move_to_end(key)
+            while len(self._runners) > _KEPT:
+                self._runners.popitem(last=False)
+            return self._runners[key]
+
+    def plan(self, *, throughput: bool = True) -> Plan:
+        """Return the plan for inputs of the declared size: what ``describe`` shows."""
+        shapes = {k: s.shape for k, s in self._specs.items()}
+        return self._runner(shapes, None, SUB_BATCH if throughput else 1, throughput).plan
+
+    def describe(self) -> str:
+        """Return a table of the plan: each step with its op, output and impl, what the passes did, and the memory it takes."""
+        from .describe import describe_model
+
+        return describe_model(self)
+
+    # -- ending
+
+    def close(self) -> None:
+        """Let go of weights, arenas and threads; the model cannot be called afterwards."""
+        with self._lock:
+            self._closed = True
+            self._runners.clear()
+            self._packed.clear()
+            if self._pool is not None:
+                self._pool.shutdown(wait=False)
+            self._alone.close()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<gpucnn.Model {self.name} on {self.device} in {self.precision}>"
+
+
+class Scorer:
+    """Probabilities of decoded images, always by the throughput plan, so that no bit depends on how many there are.
+
+    Normalisation is the first step and softmax the last; a net that ends in a softmax or sigmoid of its own is left as it is.
+
+    Attributes
+    ----------
+    batch : int
+        Images that keep all cores busy once.
+    """
+
+    def __init__(self, model: Model) -> None:
+        if model.preprocess is None:
+            raise ModelError(f"{model.name}: does not say how to prepare photographs; pass preprocess=Preprocess(...)")
+        if len(model._specs) != 1 or model._tuple or not model._splits:
+            raise ModelError(f"{model.name}: is no image classifier; it needs one input, one output, and images that do not mix")
+        ((name, spec),) = model._specs.items()
+        record = model.preprocess
+        if spec.ndim != 4 or spec.shape[1] != record.channels:
+            raise ModelError(
+                f"{model.name}: the input is {shape_text(spec.shape)}, preprocess makes images of {record.channels} channels"
+            )
+        table = normalisation_table(record)
+
+        def score(x: Value) -> tuple[Value, ...]:
+            (y,) = model._record(F.lookup(x, table))
+            while y.ndim > 2 and y.shape[-1] == 1:
+                y = F.reshape(y, y.shape[:-1])
+            if y.ndim != 2:
+                raise ModelError(f"{model.name}: is no image classifier; its output has shape {shape_text(y.shape)}, not (n, classes)")
+            ends = y.producer.op if y.producer is not None else None
+            is_probability = isinstance(ends, Softmax) or (isinstance(ends, Activation) and ends.kind == "sigmoid")
+            return (y if is_probability else F.softmax(y, 1),)
+
+        image = Spec((1, record.channels, *record.size), np.dtype(np.uint8))
+        self._name = name
+        self._model = Model(score, {name: image}, name=model.name, device="cpu", orders={name: "channels_last"})
+        self._model._packed = model._packed  # one copy of the weights
+        self.batch = SUB_BATCH * settings().threads
+        self.classes = int(self._model.outputs[0].shape[1])
+
+    def __call__(self, images: Array) -> Array:
+        """Return (n, classes) float32 for images (n, h, w, c) uint8 as ``preprocess`` leaves them."""
+        feeds = {self._name: np.asarray(images).transpose(0, 3, 1, 2)}
+        return self._model._run(feeds, None, throughput=True)["output"]
+
+    def close(self) -> None:
+        """Let go of the arenas and threads; the model stays."""
+        self._model._packed = {}
+        self._model.close()
+
+
+def compile(
+    net: nn.Module,
+    input_shape: tuple[int, ...] | Sequence[tuple[int, ...]],
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+) -> Model:
+    """Record a net once and plan it.
+
+    Parameters
+    ----------
+    net : Module
+    input_shape : tuple of int, or several of them
+        (n, c, h, w) of the input, or of each input. The batch n is an example only: any batch runs.
+    device : {"auto", "cpu", "cuda", "cuda:i"}
+    precision : {"auto", "float32", "float16"}
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ShapeError
+        A layer does not take what the one before it gives; the message names the op and all shapes.
+    DeviceError, UnsupportedError
+        The device or precision cannot be had.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = compile(nn.Linear(4, 2), (1, 4))
+    >>> model(np.ones((3, 4), np.float32)).shape
+    (3, 2)
+    """
+    if not isinstance(net, nn.Module):
+        raise ModelError(f"compile: net must be a gpucnn.nn.Module, got {type(net).__name__}; gpucnn.load takes names and files")
+    several = len(input_shape) > 0 and not isinstance(input_shape[0], (int, np.integer))
+    shapes: list[Any] = list(input_shape) if several else [input_shape]
+    for shape in shapes:
+        if not all(isinstance(s, (int, np.integer)) and s >= 0 for s in shape) or len(shape) < 1:
+            raise ShapeError(f"compile: input_shape must be (n, c, h, w) in whole numbers, got {input_shape!r}")
+    names = ["input"] if len(shapes) == 1 else [f"input_{i}" for i in range(len(shapes))]
+    specs = {k: Spec((max(1, int(s[0])), *map(int, s[1:])), np.dtype(np.float32)) for k, s in zip(names, shapes)}
+    return Model(recorder(net), specs, name=type(net).__name__, device=device, precision=precision, weights="as in the net")
+
+
+def recorder(net: nn.Module) -> Record:
+    """Return a function that records the net's forward on values."""
+    return lambda *values: nn.record(net, values[0].graph, *values)

@@ -1,0 +1,555 @@
+"""Layers: parameters, and one call to the functional of the same name. PyTorch's names, arguments and state dicts."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from . import functional as F
+from .errors import GpucnnError, ModelError
+from .functional import Padding2, Size2
+from .graph import Graph, Value
+from .spec import Array, shape_text
+
+__all__ = [
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
+    "BatchNorm2d",
+    "Conv2d",
+    "Dropout",
+    "Flatten",
+    "Hardtanh",
+    "Identity",
+    "Linear",
+    "MaxPool2d",
+    "Module",
+    "ModuleList",
+    "Parameter",
+    "ReLU",
+    "ReLU6",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "record",
+]
+
+
+class Parameter:
+    """An array of a layer, made when it is first read: a large net costs nothing until its weights are loaded.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    fill : callable
+        Makes the starting values: ``fill(shape) -> float32 array``.
+    """
+
+    def __init__(self, shape: tuple[int, ...], fill: Callable[[tuple[int, ...]], Array]) -> None:
+        self.shape = shape
+        self._fill = fill
+        self._array: Array | None = None
+
+    @property
+    def array(self) -> Array:
+        """The values."""
+        if self._array is None:
+            self._array = self._fill(self.shape)
+        return self._array
+
+    def set(self, array: Array) -> None:
+        """Take other values, of the same shape; they are not copied."""
+        self._array = array
+
+
+def _zeros(shape: tuple[int, ...]) -> Array:
+    return np.zeros(shape, np.float32)
+
+
+def _ones(shape: tuple[int, ...]) -> Array:
+    return np.ones(shape, np.float32)
+
+
+def _uniform(fan_in: int) -> Callable[[tuple[int, ...]], Array]:
+    """Fill with PyTorch's starting values for convolution and linear layers: uniform in ±1/sqrt(fan_in)."""
+
+    def fill(shape: tuple[int, ...]) -> Array:
+        bound = np.float32(1 / math.sqrt(max(fan_in, 1)))
+        return (np.random.default_rng().random(shape, np.float32) * 2 - 1) * bound
+
+    return fill
+
+
+class Module:
+    """Base of all layers and nets: assign layers and :class:`Parameter` objects as attributes and write ``forward``.
+
+    Calling a module with arrays computes now; :func:`gpucnn.compile` records the same ``forward`` once and plans it, which is much
+    faster. There is no training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Net(Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.conv = Conv2d(3, 8, 3, padding=1)
+    ...     def forward(self, x):
+    ...         return F.relu(self.conv(x))
+    >>> Net()(np.zeros((1, 3, 5, 5), np.float32)).shape
+    (1, 8, 5, 5)
+    """
+
+    def __init__(self) -> None:
+        self.__dict__["_parameters"] = {}
+        self.__dict__["_buffers"] = {}
+        self.__dict__["_modules"] = {}
+
+    # -- attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_modules" not in self.__dict__:
+            raise GpucnnError(f"{type(self).__name__}: call super().__init__() before assigning {name!r}")
+        for table in (self._parameters, self._buffers, self._modules):
+            table.pop(name, None)
+        self.__dict__.pop(name, None)
+        if isinstance(value, Module):
+            self._modules[name] = value
+        elif isinstance(value, Parameter):
+            self._parameters[name] = value
+        else:
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        for table in ("_parameters", "_buffers"):
+            found = self.__dict__.get(table, {}).get(name)
+            if found is not None:
+                return found.array
+        if name in self.__dict__.get("_modules", {}):
+            return self._modules[name]
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+    def register_buffer(self, name: str, value: Parameter) -> None:
+        """Add an array that is part of the state but is not counted as a parameter, such as a running mean."""
+        self._buffers[name] = value
+
+    def add_module(self, name: str, module: Module) -> None:
+        """Add a layer under a name that need not be an identifier."""
+        self._modules[name] = module
+
+    # -- walking
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Yield (path, module) of this module and all below it, this one first."""
+        yield prefix, self
+        for name, child in self._modules.items():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def _named(self, table: str) -> Iterator[tuple[str, Parameter]]:
+        for path, module in self.named_modules():
+            for name, parameter in getattr(module, table).items():
+                yield (f"{path}.{name}" if path else name), parameter
+
+    def named_parameters(self) -> Iterator[tuple[str, Array]]:
+        """Yield (path, array) of every parameter."""
+        return ((name, p.array) for name, p in self._named("_parameters"))
+
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+        """Yield (path, array) of every buffer."""
+        return ((name, p.array) for name, p in self._named("_buffers"))
+
+    def num_parameters(self) -> int:
+        """Count the elements of all parameters; buffers do not count, as is usual."""
+        return sum(math.prod(p.shape) for _, p in self._named("_parameters"))
+
+    def children(self) -> Iterator[Module]:
+        """Yield the layers directly below."""
+        return iter(self._modules.values())
+
+    # -- state
+
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return path and shape of every parameter and buffer, without making any."""
+        return {name: p.shape for table in ("_parameters", "_buffers") for name, p in self._named(table)}
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return path and array of every parameter and buffer, in the order of the layers."""
+        return {
+            (f"{path}.{name}" if path else name): p.array
+            for path, module in self.named_modules()
+            for name, p in (*module._parameters.items(), *module._buffers.items())
+        }
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> Module:
+        """Take the arrays of ``state``; returns self.
+
+        Floating-point arrays of any width become float32; ``num_batches_tracked`` is of no use here and ignored.
+
+        Raises
+        ------
+        ModelError
+            Names are missing, unexpected, or have another shape or a type that is no number: all in one message, and nothing is taken.
+        """
+        own = {name: p for table in ("_parameters", "_buffers") for name, p in self._named(table)}
+        given = {name: a for name, a in state.items() if name.rsplit(".", 1)[-1] != "num_batches_tracked"}
+        problems = []
+        if missing := [f"{name} {shape_text(p.shape)}" for name, p in own.items() if name not in given]:
+            problems.append(f"{len(missing)} missing: {_some(missing)}")
+        if extra := [f"{name} {shape_text(np.shape(a))}" for name, a in given.items() if name not in own]:
+            problems.append(f"{len(extra)} unexpected: {_some(extra)}")
+        if shaped := [
+            f"{name} expected {shape_text(own[name].shape)}, got {shape_text(np.shape(a))}"
+            for name, a in given.items()
+            if name in own and tuple(np.shape(a)) != own[name].shape
+        ]:
+            problems.append(f"{len(shaped)} of another shape: {_some(shaped)}")
+        if typed := [f"{name} {np.asarray(a).dtype}" for name, a in given.items() if np.asarray(a).dtype.kind not in "fiu"]:
+            problems.append(f"{len(typed)} not numbers: {_some(typed)}")
+        if problems:
+            raise ModelError(f"{type(self).__name__}: the weights do not fit; " + "; ".join(problems))
+        for name, a in given.items():
+            own[name].set(np.ascontiguousarray(a, dtype=np.float32))
+        return self
+
+    # -- running
+
+    def forward(self, *inputs: Any) -> Any:
+        """What the module does; a subclass writes it."""
+        raise GpucnnError(f"{type(self).__name__}: forward is not written; define forward(self, x)")
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run ``forward``; while a net is recorded, under this layer's name."""
+        graph = next((v.graph for v in inputs if isinstance(v, Value)), None)
+        path = graph.paths.get(id(self)) if graph is not None else None
+        if graph is None or path is None:
+            return self.forward(*inputs)
+        with graph.scope(path, leaf=not self._modules):
+            result = self.forward(*inputs)
+        if isinstance(result, Value) and path:
+            _label(graph, path, result)
+        return result
+
+    def eval(self) -> Module:
+        """Return self: nothing here behaves otherwise in training."""
+        return self
+
+    def train(self, mode: bool = True) -> Module:
+        """Refuse: inference only."""
+        if not mode:
+            return self
+        raise GpucnnError("inference only: gpucnn has no training mode; train in PyTorch or JAX and load the weights here")
+
+    def __repr__(self) -> str:
+        lines = [re.sub("\n", "\n  ", f"({name}): {child!r}") for name, child in self._modules.items()]
+        inner = "\n  " + "\n  ".join(lines) + "\n" if lines else self.extra_repr()
+        return f"{type(self).__name__}({inner})"
+
+    def extra_repr(self) -> str:
+        """What stands in the brackets of a layer's repr."""
+        hidden = ("_parameters", "_buffers", "_modules")
+        return ", ".join(f"{k}={v!r}" for k, v in self.__dict__.items() if k not in hidden)
+
+
+def _some(names: list[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f", and {len(names) - most} more" if len(names) > most else "")
+
+
+def _label(graph: Graph, path: str, value: Value) -> None:
+    """Let the layer's path name what it returned; a layer called again gets path_1, path_2 …."""
+    name, k = path, 0
+    while name in graph.layers and graph.layers[name] is not value:
+        k += 1
+        name = f"{path}_{k}"
+    graph.layers[name] = value
+
+
+def record(net: Module, graph: Graph, *inputs: Value) -> tuple[Value, ...]:
+    """Record a net's forward in ``graph``; parameters become constants under their state-dict names.
+
+    Returns
+    -------
+    tuple of Value
+        What forward returned, one or several.
+    """
+    graph.paths = {id(m): path for path, m in net.named_modules()}
+    for table in ("_parameters", "_buffers"):
+        for name, parameter in net._named(table):
+            graph.constant(parameter.array, name)
+    result = net(*inputs)
+    outputs = tuple(result) if isinstance(result, (tuple, list)) else (result,)
+    for v in outputs:
+        if not isinstance(v, Value):
+            raise ModelError(
+                f"{type(net).__name__}: forward must return symbolic values made from its input, got {type(v).__name__}; "
+                "use gpucnn.functional instead of NumPy inside forward"
+            )
+    return outputs
+
+
+class Sequential(Module):
+    """Layers one after another.
+
+    Parameters
+    ----------
+    *layers : Module, or one mapping of name to Module
+        Without names they are called "0", "1", ….
+    """
+
+    def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
+        super().__init__()
+        if len(layers) == 1 and isinstance(layers[0], Mapping):
+            named: Mapping[str, Any] = layers[0]
+        else:
+            named = OrderedDict((str(i), layer) for i, layer in enumerate(layers))
+        for name, layer in named.items():
+            if not isinstance(layer, Module):
+                raise ModelError(f"Sequential: layer {name} must be a Module, got {type(layer).__name__}")
+            self.add_module(name, layer)
+
+    def forward(self, x: Any) -> Any:
+        """Run the layers in order."""
+        for layer in self._modules.values():
+            x = layer(x)
+        return x
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __getitem__(self, i: int) -> Module:
+        layer: Module = list(self._modules.values())[i]
+        return layer
+
+
+class ModuleList(Sequential):
+    """Layers held under "0", "1", …, without an order of running."""
+
+    def forward(self, x: Any) -> Any:
+        """Refuse: a list does nothing by itself."""
+        raise GpucnnError("ModuleList: has no forward; call its layers one by one, or use Sequential")
+
+
+class Conv2d(Module):
+    """Convolution of (n, in_channels, h, w) images; see :func:`gpucnn.functional.conv2d`.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, dilation : int or (int, int)
+    padding : int, (int, int), ((top, bottom), (left, right)), or {"same", "same_lower", "valid"}
+    groups : int
+    bias : bool
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size2,
+        stride: Size2 = 1,
+        padding: Padding2 = 0,
+        dilation: Size2 = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ModelError(f"Conv2d: groups {groups} must divide in_channels {in_channels} and out_channels {out_channels}")
+        kernel = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
+        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+        fill = _uniform(in_channels // groups * math.prod(kernel))
+        self.weight = Parameter((out_channels, in_channels // groups, *kernel), fill)
+        self.bias = Parameter((out_channels,), fill) if bias else None
+
+    def forward(self, x: Any) -> Any:
+        """(n, in_channels, h, w) to (n, out_channels, p, q)."""
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class BatchNorm2d(Module):
+    """Batch normalisation with the statistics of training; see :func:`gpucnn.functional.batch_norm`.
+
+    Parameters
+    ----------
+    num_features : int
+        Channels.
+    eps : float
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.num_features, self.eps = num_features, eps
+        self.weight = Parameter((num_features,), _ones)
+        self.bias = Parameter((num_features,), _zeros)
+        self.register_buffer("running_mean", Parameter((num_features,), _zeros))
+        self.register_buffer("running_var", Parameter((num_features,), _ones))
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
+
+
+class Linear(Module):
+    """Dense layer ``x·weightᵀ + bias``; see :func:`gpucnn.functional.linear`."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter((out_features, in_features), _uniform(in_features))
+        self.bias = Parameter((out_features,), _uniform(in_features)) if bias else None
+
+    def forward(self, x: Any) -> Any:
+        """(…, in_features) to (…, out_features)."""
+        return F.linear(x, self.weight, self.bias)
+
+
+class MaxPool2d(Module):
+    """Maximum of each window; see :func:`gpucnn.functional.max_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: Size2,
+        stride: Size2 | None = None,
+        padding: Padding2 = 0,
+        dilation: Size2 = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
+        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+
+    def forward(self, x: Any) -> Any:
+        """(n, c, h, w) to (n, c, p, q)."""
+        return F.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
+
+
+class AvgPool2d(Module):
+    """Mean of each window; see :func:`gpucnn.functional.avg_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: Size2,
+        stride: Size2 | None = None,
+        padding: Padding2 = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding, self.ceil_mode = kernel_size, stride, padding, ceil_mode
+        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
+
+    def forward(self, x: Any) -> Any:
+        """(n, c, h, w) to (n, c, p, q)."""
+        return F.avg_pool2d(
+            x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override
+        )
+
+
+class AdaptiveAvgPool2d(Module):
+    """Mean over a grid that covers the map; see :func:`gpucnn.functional.adaptive_avg_pool2d`."""
+
+    def __init__(self, output_size: Size2) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, x: Any) -> Any:
+        """(n, c, h, w) to (n, c, *output_size)."""
+        return F.adaptive_avg_pool2d(x, self.output_size)
+
+
+class ReLU(Module):
+    """``max(x, 0)``."""
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        return F.relu(x)
+
+
+class ReLU6(Module):
+    """``min(max(x, 0), 6)``."""
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        return F.relu6(x)
+
+
+class Hardtanh(Module):
+    """``min(max(x, min_val), max_val)``."""
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
+        super().__init__()
+        self.min_val, self.max_val = min_val, max_val
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        return F.hardtanh(x, self.min_val, self.max_val)
+
+
+class Sigmoid(Module):
+    """``1/(1 + exp(−x))``."""
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        return F.sigmoid(x)
+
+
+class Tanh(Module):
+    """The hyperbolic tangent."""
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        return F.tanh(x)
+
+
+class Softmax(Module):
+    """Scores to probabilities along ``dim``."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        return F.softmax(x, self.dim)
+
+
+class Flatten(Module):
+    """Axes ``start_dim`` to ``end_dim`` become one, in NCHW order."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        super().__init__()
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Any) -> Any:
+        """(n, c, h, w) to (n, c·h·w) by default."""
+        return F.flatten(x, self.start_dim, self.end_dim)
+
+
+class Dropout(Module):
+    """x as it is: at inference nothing is dropped."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        return F.dropout(x, self.p)
+
+
+class Identity(Module):
+    """x as it is."""
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        return F.dropout(x, 0.0)
+

@@ -1,0 +1,48 @@
+"""WHAT: the operations as frozen dataclasses, each with its shape rule and its reference.
+
+======================  ==============================================
+``conv``                Conv
+``linear``              Linear
+``pool``                MaxPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
+``activation``          Activation, Epilogue, Softmax
+``elementwise``         Binary
+``norm``                BatchNorm
+``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
+``image``               Lookup
+======================  ==============================================
+"""
+
+from .activation import RELU6, Activation, Epilogue, Softmax
+from .base import Op
+from .conv import Conv
+from .elementwise import Binary
+from .image import Lookup
+from .linear import Linear
+from .norm import BatchNorm
+from .pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool, MaxPool
+from .shape import Concat, Flatten, Identity, Order, Pad, Reorder, Reshape, Transpose
+
+__all__ = [
+    "RELU6",
+    "Activation",
+    "AdaptiveAvgPool",
+    "AvgPool",
+    "BatchNorm",
+    "Binary",
+    "Concat",
+    "Conv",
+    "Epilogue",
+    "Flatten",
+    "GlobalAvgPool",
+    "Identity",
+    "Linear",
+    "Lookup",
+    "MaxPool",
+    "Op",
+    "Order",
+    "Pad",
+    "Reorder",
+    "Reshape",
+    "Softmax",
+    "Transpose",
+]

@@ -1,0 +1,67 @@
+"""The dense layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..spec import Array, Spec
+from .activation import NO_EPILOGUE, Epilogue
+from .base import Layout, Op, Validation, accumulator, require_float, require_rank, wrong
+
+__all__ = ["Linear"]
+
+
+@dataclass(frozen=True)
+class Linear(Op):
+    """``y = x·weightᵀ + bias`` for x (…, in), weight (out, in), bias (out,) or None, residual (…, out) or None.
+
+    Parameters
+    ----------
+    epilogue : Epilogue
+        What a pass has fused behind the sum.
+
+    Notes
+    -----
+    PyTorch ``linear``; ONNX ``Gemm`` with ``transB=1``.
+    """
+
+    epilogue: Epilogue = NO_EPILOGUE
+    layout: ClassVar[Layout] = "logical"
+    validation: ClassVar[Validation] = "loose"
+
+    def infer(self, x: Spec, weight: Spec, bias: Spec | None = None, residual: Spec | None = None) -> tuple[Spec, ...]:
+        """(…, out)."""
+        given = {"x": x, "weight": weight, "bias": bias, "residual": residual}
+        require_rank("linear", x, 1)
+        if weight.ndim != 2:
+            raise wrong("linear", f"weight must have 2 axes (out, in), got {weight.ndim}", **given)
+        require_float("linear", **given)
+        if x.shape[-1] != weight.shape[1]:
+            raise wrong("linear", f"weight takes {weight.shape[1]} features, the last axis of x has {x.shape[-1]}", **given)
+        if bias is not None and bias.shape != weight.shape[:1]:
+            raise wrong("linear", f"bias must have shape {weight.shape[0]}, one value an output feature", **given)
+        shape = (*x.shape[:-1], weight.shape[0])
+        if residual is not None and residual.shape != shape:
+            raise wrong("linear", f"residual must have the output's shape {shape}", **given)
+        return (Spec(shape, x.dtype),)
+
+    def reference(
+        self, xp: Any, x: Array, weight: Array, bias: Array | None = None, residual: Array | None = None
+    ) -> tuple[Array, ...]:
+        """One matrix product in the accumulator type."""
+        wide = accumulator(x.dtype)
+        acc = xp.matmul(x.astype(wide), weight.astype(wide).T)
+        if bias is not None:
+            acc = acc + bias.astype(wide)
+        return (self.epilogue.reference(xp, acc, residual).astype(x.dtype),)
+
+    def flops(self, x: Spec, weight: Spec, *rest: Spec | None) -> int:
+        """Two per multiply-add."""
+        return 2 * self.infer(x, weight)[0].size * weight.shape[1]
+
+    def keeps_batch(self, batched: tuple[bool, ...], *specs: Spec | None) -> bool:
+        """With constant weights, and a residual that is batched too or absent."""
+        x = specs[0]
+        fits = x is not None and x.ndim >= 2
+        return fits and batched[0] and not any(batched[1:3]) and (len(specs) < 4 or specs[3] is None or batched[3])

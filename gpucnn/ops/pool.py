@@ -1,0 +1,261 @@
+"""Pooling: windows, the whole map, and adaptive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..spec import Array, Spec
+from .base import Layout, Op, Validation, accumulator, require_float, require_rank, wrong
+from .window import Padding, output_sizes, pad_spatial, resolve_padding, windows
+
+__all__ = ["AdaptiveAvgPool", "AvgPool", "GlobalAvgPool", "MaxPool"]
+
+
+def _check(op: str, kernel: tuple[int, ...], **fields: tuple[int, ...]) -> None:
+    for field, values in {"kernel_size": kernel, **fields}.items():
+        if len(values) != len(kernel):
+            raise ShapeError(f"{op}: {field} {values} must have one value a spatial axis, kernel_size has {len(kernel)}")
+        if min(values) < 1:
+            raise ShapeError(f"{op}: {field} must be at least 1, got {values}")
+
+
+def _check_rank(op: str, x: Spec, spatial: int) -> None:
+    if x.ndim != spatial + 2:
+        raise wrong(op, f"x must have {spatial + 2} axes (n, c, …), got {x.ndim}", x=x)
+
+
+@dataclass(frozen=True)
+class MaxPool(Op):
+    """Maximum of each window of x (n, c, …); padding counts as −inf, NaN in a window gives NaN.
+
+    Parameters
+    ----------
+    kernel_size, stride, dilation : tuple of int
+        One per spatial axis, pixels.
+    padding : tuple of (int, int), or {"same", "same_lower", "valid"}
+    ceil_mode : bool
+        Round the number of windows up.
+    return_indices : bool
+        Also give the place of each maximum: int64, flat index into the spatial plane of its image and channel (PyTorch's).
+
+    Notes
+    -----
+    PyTorch ``max_pool2d``, ONNX ``MaxPool``.
+    """
+
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Padding = ((0, 0), (0, 0))
+    dilation: tuple[int, ...] = (1, 1)
+    ceil_mode: bool = False
+    return_indices: bool = False
+    layout: ClassVar[Layout] = "spatial"
+    validation: ClassVar[Validation] = "exact"
+
+    def __post_init__(self) -> None:
+        _check(self.name, self.kernel_size, stride=self.stride, dilation=self.dilation)
+
+    @property
+    def name(self) -> str:
+        """``max_pool2d`` for two spatial axes."""
+        return f"max_pool{len(self.kernel_size)}d"
+
+    def pads(self, x: Spec) -> tuple[tuple[int, int], ...]:
+        """Padding in pixels for this input."""
+        return resolve_padding(self.name, self.padding, x.shape[2:], self.kernel_size, self.stride, self.dilation)
+
+    def infer(self, x: Spec) -> tuple[Spec, ...]:
+        """(n, c, …), and the indices where asked for."""
+        _check_rank(self.name, x, len(self.kernel_size))
+        if x.dtype.kind not in "fiu":
+            raise wrong(self.name, f"x must be a number, got {x.dtype}", x=x)
+        out = output_sizes(self.name, x.shape[2:], self.kernel_size, self.stride, self.pads(x), self.dilation, self.ceil_mode)
+        values = Spec((*x.shape[:2], *out), x.dtype)
+        return (values, Spec(values.shape, np.dtype(np.int64))) if self.return_indices else (values,)
+
+    def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:
+        """A running maximum over the kernel positions."""
+        spec = Spec(x.shape, x.dtype)
+        pads, out = self.pads(spec), self.infer(spec)[0].shape[2:]
+        lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+        geometry = self.kernel_size, self.stride, self.dilation, out
+        padded = pad_spatial(xp, x, pads, lowest, *geometry)
+        plane = xp.arange(prod(x.shape[2:]), dtype=np.int64).reshape(1, 1, *x.shape[2:])
+        places = windows(pad_spatial(xp, plane, pads, -1, *geometry), *geometry)
+        best = xp.full((*x.shape[:2], *out), lowest, dtype=x.dtype)
+        where = xp.full(best.shape, -1, dtype=np.int64)
+        for (_, window), (_, place) in zip(windows(padded, *geometry), places):
+            better = (place >= 0) & ((window > best) | (where < 0))
+            if x.dtype.kind == "f":
+                better = better | ((place >= 0) & xp.isnan(window) & ~xp.isnan(best))
+            where = xp.where(better, place, where)
+            best = xp.where(better, window, best)
+        return (best, where) if self.return_indices else (best,)
+
+    def flops(self, x: Spec) -> int:
+        """One comparison per window element."""
+        return self.infer(x)[0].size * prod(self.kernel_size)
+
+
+@dataclass(frozen=True)
+class AvgPool(Op):
+    """Mean of each window of x (n, c, …).
+
+    Parameters
+    ----------
+    kernel_size, stride : tuple of int
+    padding : tuple of (int, int), or {"same", "same_lower", "valid"}
+        Zeros before and after.
+    ceil_mode : bool
+        Round the number of windows up; what lies beyond the padding is never counted.
+    count_include_pad : bool
+        Whether zeros of the padding count in the divisor.
+    divisor_override : int or None
+        Divide by this instead.
+    dilation : tuple of int
+        One per spatial axis (ONNX opset 19 has it, PyTorch does not); empty means 1.
+
+    Notes
+    -----
+    PyTorch ``avg_pool2d`` (there ``count_include_pad`` defaults to True), ONNX ``AveragePool`` (there to 0).
+    """
+
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Padding = ((0, 0), (0, 0))
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+    divisor_override: int | None = None
+    dilation: tuple[int, ...] = ()
+    layout: ClassVar[Layout] = "spatial"
+    validation: ClassVar[Validation] = "loose"
+
+    def __post_init__(self) -> None:
+        if not self.dilation:
+            object.__setattr__(self, "dilation", (1,) * len(self.kernel_size))
+        _check(self.name, self.kernel_size, stride=self.stride, dilation=self.dilation)
+        if self.divisor_override == 0:
+            raise ShapeError(f"{self.name}: divisor_override must not be 0")
+
+    @property
+    def name(self) -> str:
+        """``avg_pool2d`` for two spatial axes."""
+        return f"avg_pool{len(self.kernel_size)}d"
+
+    def pads(self, x: Spec) -> tuple[tuple[int, int], ...]:
+        """Padding in pixels for this input."""
+        return resolve_padding(self.name, self.padding, x.shape[2:], self.kernel_size, self.stride, self.dilation)
+
+    def infer(self, x: Spec) -> tuple[Spec, ...]:
+        """(n, c, …)."""
+        _check_rank(self.name, x, len(self.kernel_size))
+        require_float(self.name, x=x)
+        out = output_sizes(self.name, x.shape[2:], self.kernel_size, self.stride, self.pads(x), self.dilation, self.ceil_mode)
+        return (Spec((*x.shape[:2], *out), x.dtype),)
+
+    def divisors(self, x: Spec) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """What each window's sum is divided by, of the output's spatial shape; 1 where a window meets nothing."""
+        out = self.infer(x)[0].shape[2:]
+        if self.divisor_override is not None:
+            return np.full(out, float(self.divisor_override))
+        count = np.ones(out)
+        sides = zip(out, x.shape[2:], self.kernel_size, self.stride, self.pads(x), self.dilation)
+        for axis, (p, n, k, s, (before, after), d) in enumerate(sides):
+            lowest, highest = (-before, n + after) if self.count_include_pad else (0, n)
+            at = np.arange(p)[:, None] * s - before + np.arange(k)[None, :] * d
+            met = ((at >= lowest) & (at < highest)).sum(axis=1)
+            count = count * met.reshape(-1, *(1,) * (len(out) - 1 - axis))
+        return np.maximum(count, 1)
+
+    def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:
+        """A running sum over the kernel positions, in the accumulator type, then one division."""
+        spec, wide = Spec(x.shape, x.dtype), accumulator(x.dtype)
+        out = self.infer(spec)[0].shape[2:]
+        geometry = self.kernel_size, self.stride, self.dilation, out
+        total = xp.zeros((*x.shape[:2], *out), dtype=wide)
+        for _, window in windows(pad_spatial(xp, x.astype(wide), self.pads(spec), 0, *geometry), *geometry):
+            total = total + window
+        return ((total / xp.asarray(self.divisors(spec)).astype(wide)).astype(x.dtype),)
+
+    def flops(self, x: Spec) -> int:
+        """One addition per window element."""
+        return self.infer(x)[0].size * prod(self.kernel_size)
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool(Op):
+    """Mean of each channel's map: x (n, c, …) to (n, c, 1, …, 1). ONNX ``GlobalAveragePool``."""
+
+    layout: ClassVar[Layout] = "spatial"
+    validation: ClassVar[Validation] = "loose"
+
+    @property
+    def name(self) -> str:
+        """``global_avg_pool``."""
+        return "global_avg_pool"
+
+    def infer(self, x: Spec) -> tuple[Spec, ...]:
+        """(n, c, 1, …, 1)."""
+        require_rank(self.name, x, 3)
+        require_float(self.name, x=x)
+        if 0 in x.shape[2:]:
+            raise wrong(self.name, "the map is empty", x=x)
+        return (Spec((*x.shape[:2], *(1,) * (x.ndim - 2)), x.dtype),)
+
+    def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:
+        """The mean, in the accumulator type."""
+        return (x.astype(accumulator(x.dtype)).mean(axis=tuple(range(2, x.ndim)), keepdims=True).astype(x.dtype),)
+
+    def flops(self, x: Spec) -> int:
+        """One addition per input element."""
+        return x.size
+
+
+@dataclass(frozen=True)
+class AdaptiveAvgPool(Op):
+    """Mean over a grid of ``output_size`` windows that cover the map: ``start = floor(i·in/out)``, ``end = ceil((i+1)·in/out)``.
+
+    Notes
+    -----
+    PyTorch ``adaptive_avg_pool2d``. Integer arithmetic: floats go wrong for large sizes.
+    """
+
+    output_size: tuple[int, ...]
+    layout: ClassVar[Layout] = "spatial"
+    validation: ClassVar[Validation] = "loose"
+
+    def __post_init__(self) -> None:
+        _check(self.name, self.output_size)
+
+    @property
+    def name(self) -> str:
+        """``adaptive_avg_pool2d`` for two spatial axes."""
+        return f"adaptive_avg_pool{len(self.output_size)}d"
+
+    def infer(self, x: Spec) -> tuple[Spec, ...]:
+        """(n, c, *output_size)."""
+        _check_rank(self.name, x, len(self.output_size))
+        require_float(self.name, x=x)
+        if 0 in x.shape[2:]:
+            raise wrong(self.name, "the map is empty", x=x)
+        return (Spec((*x.shape[:2], *self.output_size), x.dtype),)
+
+    def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:
+        """One mean per window, in the accumulator type."""
+        wide = x.astype(accumulator(x.dtype))
+        y = xp.empty((*x.shape[:2], *self.output_size), dtype=wide.dtype)
+        axes = tuple(range(2, x.ndim))
+        for place in np.ndindex(*self.output_size):
+            lines = (slice(i * n // p, -(-(i + 1) * n // p)) for i, n, p in zip(place, x.shape[2:], self.output_size))
+            cut, at = (slice(None), slice(None), *lines), (slice(None), slice(None), *place)
+            y[at] = wide[cut].mean(axis=axes)
+        return (y.astype(x.dtype),)
+
+    def flops(self, x: Spec) -> int:
+        """About one addition per input element."""
+        return x.size

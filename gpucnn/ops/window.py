@@ -1,0 +1,100 @@
+"""Geometry of sliding windows, shared by convolution and pooling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..spec import Array, shape_text
+
+__all__ = ["Padding", "output_sizes", "pad_spatial", "resolve_padding", "windows"]
+
+Padding = tuple[tuple[int, int], ...] | str
+"""Pixels (before, after) along each spatial axis, or ``"same"``, ``"same_lower"``, ``"valid"``."""
+
+
+def resolve_padding(
+    op: str, padding: Padding, sizes: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> tuple[tuple[int, int], ...]:
+    """Padding in pixels for inputs of ``sizes``.
+
+    ``"same"`` gives ``ceil(in/stride)`` outputs with the odd pixel at the end (ONNX SAME_UPPER, TensorFlow SAME),
+    ``"same_lower"`` with the odd pixel at the beginning.
+    """
+    if isinstance(padding, tuple):
+        if len(padding) != len(sizes):
+            raise ShapeError(f"{op}: padding is given for {len(padding)} spatial axes, x has {len(sizes)}")
+        return padding
+    if padding == "valid":
+        return ((0, 0),) * len(sizes)
+    if padding not in ("same", "same_lower"):
+        raise ShapeError(f"{op}: padding must be pixels, 'same', 'same_lower' or 'valid', got {padding!r}")
+    pads = []
+    for n, k, s, d in zip(sizes, kernel, stride, dilation):
+        total = max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n)
+        small, large = total // 2, total - total // 2
+        pads.append((small, large) if padding == "same" else (large, small))
+    return tuple(pads)
+
+
+def output_sizes(
+    op: str,
+    sizes: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    pads: tuple[tuple[int, int], ...],
+    dilation: tuple[int, ...],
+    ceil_mode: bool = False,
+) -> tuple[int, ...]:
+    """Number of windows along each axis: ``floor((in + before + after − dilation·(k−1) − 1)/stride) + 1``.
+
+    With ``ceil_mode`` the division rounds up, but a window that would start in the padding after the input is dropped.
+    """
+    out = []
+    for n, k, s, (before, after), d in zip(sizes, kernel, stride, pads, dilation):
+        reach = (k - 1) * d + 1
+        room = n + before + after - reach
+        if room < 0:
+            raise ShapeError(
+                f"{op}: the kernel reaches over {reach} pixels, the padded input has {n + before + after} "
+                f"(input {shape_text(sizes)}, kernel {shape_text(kernel)}, dilation {shape_text(dilation)}, padding {pads}); "
+                "use a larger input, a smaller kernel, or more padding"
+            )
+        count = (-(-room // s) if ceil_mode else room // s) + 1
+        if ceil_mode and (count - 1) * s >= n + before:
+            count -= 1
+        out.append(count)
+    return tuple(out)
+
+
+def pad_spatial(
+    xp: Any,
+    x: Array,
+    pads: tuple[tuple[int, int], ...],
+    value: float,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    out: tuple[int, ...],
+) -> Array:
+    """``x`` (n, c, …) padded with ``value``, and further at the end where the last window reaches beyond the padding."""
+    full = []
+    for n, k, s, (before, after), d, count in zip(x.shape[2:], kernel, stride, pads, dilation, out):
+        full.append((before, max(after, (count - 1) * s + (k - 1) * d + 1 - n - before)))
+    padded = xp.full((*x.shape[:2], *(n + b + a for n, (b, a) in zip(x.shape[2:], full))), value, dtype=x.dtype)
+    inner = (slice(None), slice(None), *(slice(b, b + n) for n, (b, _) in zip(x.shape[2:], full)))
+    padded[inner] = x
+    return padded
+
+
+def windows(
+    padded: Array, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...], out: tuple[int, ...]
+) -> Iterator[tuple[tuple[int, ...], Array]]:
+    """Yield each kernel position and the strided view (n, c, *out) of the inputs that it meets."""
+    for offset in np.ndindex(*kernel):
+        lines = (slice(r * d, r * d + (p - 1) * s + 1, s) for r, d, p, s in zip(offset, dilation, out, stride))
+        cut = (slice(None), slice(None), *lines)
+        yield offset, padded[cut]

@@ -1,0 +1,298 @@
+"""From a graph to a program: choose an impl for each node, pack its weights, plan the memory, bind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .backends.base import Backend, Call, Impl, Reference
+from .errors import UnsupportedError
+from .graph import Graph, Node, Value
+from .memory import Lifetime, plan_arena
+from .ops import Concat, Flatten, Identity, Op, Reorder, Reshape, Transpose
+from .passes import PASSES
+from .settings import settings
+from .spec import Array, Spec, spec_of
+
+__all__ = ["Plan", "Program", "Step", "candidates", "choose_first", "compile", "evaluate"]
+
+REFERENCE = Reference()
+
+Choose = Callable[[Backend, Node], Impl]
+
+
+def candidates(backend: Backend, op: Op, *specs: Spec | None) -> tuple[Impl, ...]:
+    """Impls of the backend that can do ``op`` on such inputs, best guess first; the reference is always the last."""
+    listed = backend.IMPLS.get(type(op), ())
+    return (*(impl for impl in listed if impl.supports(op, *specs)), REFERENCE)
+
+
+def choose_first(backend: Backend, node: Node) -> Impl:
+    """Take the first impl that supports the node: the best guess, and the rule that fixes the bits."""
+    return candidates(backend, node.op, *node.specs)[0]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node of a plan, with the impl chosen for it.
+
+    Attributes
+    ----------
+    node : Node
+    impl : Impl
+    constants : tuple
+        Packed, one per input; None where the input is not constant.
+    workspace : int
+        Scratch bytes per lane.
+    """
+
+    node: Node
+    impl: Impl
+    constants: tuple[Any, ...]
+    workspace: int
+
+    @property
+    def repacks(self) -> bool:
+        """Whether an input that the impl packs arrives only at run time."""
+        inputs = self.node.inputs
+        packs = [inputs[i] for i in self.impl.packs if i < len(inputs)]
+        return any(v is not None and not v.is_constant for v in packs)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is decided about a graph on a backend; programs are bound from it, each with an arena of its own.
+
+    Attributes
+    ----------
+    graph : Graph
+        After the passes.
+    steps : tuple of Step
+        What will run; views have none.
+    arena_bytes : int
+    """
+
+    backend: Backend
+    graph: Graph
+    steps: tuple[Step, ...]
+    arena_bytes: int
+    _offsets: Mapping[Value, int]
+    _scratch: tuple[tuple[int, ...], ...]
+
+    def bind(self) -> Program:
+        """Allocate an arena and bind every step to it."""
+        return Program(self)
+
+    @property
+    def slow_steps(self) -> tuple[Step, ...]:
+        """Steps that run by the reference."""
+        return tuple(s for s in self.steps if s.impl is REFERENCE)
+
+
+class Program:
+    """A plan bound to memory: ``run`` copies inputs in, calls each step, copies outputs out. Not for two threads at once.
+
+    Attributes
+    ----------
+    calls : list of (Step, Call)
+    inputs, outputs : dict of str to array
+        Views of the arena.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        backend, graph = plan.backend, plan.graph
+        self.arena = backend.allocate(plan.arena_bytes)
+        self._views: dict[Value, Array] = {}
+        self.inputs = {name: self._view(v) for name, v in graph.inputs.items()}
+        self.calls: list[tuple[Step, Call]] = []
+        for step, scratch in zip(plan.steps, plan._scratch):
+            inputs = [
+                c if c is not None or v is None or v.is_constant else self._view(v)
+                for c, v in zip(step.constants, step.node.inputs)
+            ]
+            outputs = [self._view(v) for v in step.node.outputs]
+            lanes = [self.arena[at : at + step.workspace] for at in scratch]
+            if step.repacks:
+                call: Call | None = _repacking(backend, step, inputs, outputs, lanes)
+            else:
+                call = step.impl.bind(backend, step.node.op, inputs, outputs, lanes)
+            if call is not None:
+                self.calls.append((step, call))
+        self.outputs = {
+            name: backend.upload(v.data) if v.is_constant else self._view(v) for name, v in graph.outputs.items()
+        }
+
+    def _view(self, value: Value) -> Array:
+        if value not in self._views:
+            place = self.plan.graph.placements[value]
+            offset = self.plan._offsets[place.root] + place.offset * value.dtype.itemsize
+            self._views[value] = self.plan.backend.view(self.arena, offset, value.spec, place.strides)
+        return self._views[value]
+
+    def run(self) -> None:
+        """Compute ``outputs`` from ``inputs`` where they lie."""
+        for _, call in self.calls:
+            call()
+
+
+def _repacking(backend: Backend, step: Step, inputs: list[Any], outputs: list[Any], lanes: list[Any]) -> Call:
+    """Pack and bind at every run: weights that are computed on the way are rare, and right matters more than fast."""
+    op, packs = step.node.op, step.impl.packs
+
+    def call() -> None:
+        packed = step.impl.pack(op, *(a if i in packs else None for i, a in enumerate(inputs)))
+        bound = step.impl.bind(backend, op, [p if i in packs else a for i, (p, a) in enumerate(zip(packed, inputs))], outputs, lanes)
+        if bound is not None:
+            bound()
+
+    return call
+
+
+def compile(
+    graph: Graph,
+    backend: Backend,
+    *,
+    choose: Choose = choose_first,
+    passes: Sequence[Callable[[Graph], None]] = PASSES,
+    packed: dict[Any, tuple[Any, ...]] | None = None,
+) -> Plan:
+    """Plan a graph on a backend. The graph is used up.
+
+    Parameters
+    ----------
+    graph : Graph
+    backend : Backend
+    choose : callable
+        Picks the impl of a node.
+    passes : sequence of callable
+    packed : dict, optional
+        Packed weights by name, kept between the plans of one model so that each weight is held once.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    UnsupportedError
+        A step would run by the reference and ``GPUCNN_STRICT`` forbids it.
+    """
+    graph.prune()
+    for one in passes:
+        one(graph)
+    graph.check()
+    store = {} if packed is None else packed
+    steps = []
+    for node in graph.nodes:
+        if _is_free(graph, node):
+            continue
+        impl = choose(backend, node)
+        if impl is REFERENCE and settings().strict:
+            raise UnsupportedError(
+                f"{node.name}: {node.op.name} of {', '.join(str(s) for s in node.specs if s)} has no {backend.name} implementation "
+                "and GPUCNN_STRICT forbids the slow reference; unset it, or change the layer"
+            )
+        steps.append(Step(node, impl, _pack(backend, impl, node, store), impl.workspace(node.op, *node.specs)))
+    return _lay_out(backend, graph, steps)
+
+
+def _is_free(graph: Graph, node: Node) -> bool:
+    """Whether nothing has to run for a node: it is a view, a concatenation of parts in place, or empty."""
+    out = node.outputs[0]
+    if all(v.spec.size == 0 for v in node.outputs):
+        return True
+    place = graph.placements.get(out)
+    x = node.inputs[0] if node.inputs else None
+    if place is None or x is None or x.is_constant:
+        return False
+    if isinstance(node.op, Concat):
+        return all(v is not None and not v.is_constant and (v.spec.size == 0 or _inside(graph, v, out)) for v in node.inputs)
+    return isinstance(node.op, (Reshape, Flatten, Reorder, Transpose, Identity)) and _same_place(graph, x, out)
+
+
+def _inside(graph: Graph, part: Value, whole: Value) -> bool:
+    a, b = graph.placements[part], graph.placements[whole]
+    return part is not whole and a.root is b.root and a.strides == b.strides
+
+
+def _same_place(graph: Graph, x: Value, out: Value) -> bool:
+    a, b = graph.placements[x], graph.placements[out]
+    return a.root is b.root and a.offset == b.offset
+
+
+def _pack(backend: Backend, impl: Impl, node: Node, store: dict[Any, tuple[Any, ...]]) -> tuple[Any, ...]:
+    constants = tuple(v.data if v is not None and v.is_constant else None for v in node.inputs)
+    if all(c is None for c in constants) or any(
+        v is not None and not v.is_constant for i, v in enumerate(node.inputs) if i in impl.packs
+    ):
+        return constants  # nothing to pack, or not yet
+    key = (impl.name, node.op, tuple(v.name if v is not None and v.is_constant else None for v in node.inputs))
+    if key not in store:
+        store[key] = tuple(
+            backend.upload(c) if isinstance(c, np.ndarray) else c for c in impl.pack(node.op, *constants)
+        )
+    return store[key]
+
+
+def _lay_out(backend: Backend, graph: Graph, steps: list[Step]) -> Plan:
+    """Offsets for every buffer and scratch, from the steps at which each is alive."""
+    alive: dict[Value, list[int]] = {}
+
+    def touch(value: Value | None, at: int) -> None:
+        if value is not None and not value.is_constant:
+            span = alive.setdefault(graph.placements[value].root, [at, at])
+            span[0], span[1] = min(span[0], at), max(span[1], at)
+
+    for source in graph.inputs.values():
+        touch(source, -1)
+    for at, step in enumerate(steps):
+        for value in (*step.node.inputs, *step.node.outputs):
+            touch(value, at)
+    for result in graph.outputs.values():
+        touch(result, len(steps))
+    roots = list(alive)
+    lifetimes = [Lifetime(root.spec.nbytes, *alive[root]) for root in roots]
+    for at, step in enumerate(steps):
+        lifetimes += [Lifetime(step.workspace, at, at)] * backend.lanes
+    offsets, total = plan_arena(lifetimes)
+    scratch = offsets[len(roots) :]
+    per_step = tuple(tuple(scratch[i * backend.lanes : (i + 1) * backend.lanes]) for i in range(len(steps)))
+    return Plan(backend, graph, tuple(steps), total, dict(zip(roots, offsets)), per_step)
+
+
+@lru_cache(maxsize=1)
+def _eager_backend() -> Backend:
+    from .backends.cpu import CpuBackend
+
+    return CpuBackend()
+
+
+def evaluate(op: Op, *inputs: Any) -> tuple[Array, ...]:
+    """Compute one op now. Arrays are left as they are; the results are fresh.
+
+    NumPy arrays, and what NumPy makes an array of, are computed on the CPU.
+    """
+    arrays = [None if a is None else np.asarray(a) for a in inputs]
+    specs = [None if a is None else spec_of(a) for a in arrays]
+    op.infer(*specs)
+    graph = Graph()
+    values: list[Any] = []
+    for i, (a, spec) in enumerate(zip(arrays, specs)):
+        # Weights are constants here, as they are in a net: x and a residual flow, the rest is packed.
+        flows = a is not None and spec is not None and (i == 0 or op.layout in ("pointwise", "axiswise"))
+        values.append(graph.input(f"x{i}", spec) if flows and spec is not None else a)
+    outputs = graph.append(op, values)
+    graph.outputs = {str(i): v for i, v in enumerate(outputs)}
+    backend = _eager_backend()
+    program = compile(graph, backend).bind()
+    for value, a in zip(values, arrays):
+        if isinstance(value, Value):
+            backend.write(program.inputs[value.name], a)
+    with np.errstate(all="ignore"):  # NaN and Inf go through as IEEE says, without a word
+        program.run()
+    return tuple(backend.read(program.outputs[name]) for name in graph.outputs)

@@ -1,0 +1,103 @@
+"""``Runner``: programs of one plan, and how a batch of any size goes through them."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from .plan import Plan, Program
+from .spec import Array
+
+__all__ = ["Runner"]
+
+
+class Runner:
+    """Sends a batch through the replicas of a plan, ``plan``'s own batch at a time.
+
+    The throughput plan has a replica per core, each with its own arena and BLAS at one thread; the latency plan has one, with all
+    cores for itself. A short batch is filled up with zeros, so an image always meets the same arithmetic.
+
+    Parameters
+    ----------
+    plan : Plan
+    batch : int
+        Rows that a program takes.
+    replicas : int
+        Programs that may run side by side.
+    pool : ThreadPoolExecutor
+        Where further replicas run.
+    """
+
+    def __init__(self, plan: Plan, batch: int, replicas: int, pool: ThreadPoolExecutor | None) -> None:
+        self.plan, self.batch, self.replicas = plan, batch, replicas
+        self._pool = pool
+        self._made = 0
+        self._idle: queue.LifoQueue[Program | None] = queue.LifoQueue()
+        for _ in range(replicas):
+            self._idle.put(None)  # bound when first needed: one image needs one replica
+
+    def run(self, feeds: Mapping[str, Array], n: int) -> dict[str, Any]:
+        """Outputs for ``n`` rows of every feed, as fresh arrays.
+
+        Parameters
+        ----------
+        feeds : mapping of str to array, (n, …)
+        n : int
+            At least 1.
+        """
+        results = {
+            name: np.empty((n, *v.shape[1:]), v.dtype) for name, v in self.plan.graph.outputs.items()
+        }
+        starts = range(0, n, self.batch)
+        with self.plan.backend.session():
+            if len(starts) == 1 or self._pool is None or self.replicas == 1:
+                self._work(iter(starts), feeds, results, n)
+            else:
+                shared = iter(list(starts))  # a list's iterator hands out each item once, whoever asks
+                helpers = min(self.replicas, len(starts)) - 1
+                others = [self._pool.submit(self._work, shared, feeds, results, n) for _ in range(helpers)]
+                try:
+                    self._work(shared, feeds, results, n)
+                finally:
+                    for other in others:
+                        other.result()
+        return results
+
+    def _work(self, starts: Iterator[int], feeds: Mapping[str, Array], results: Mapping[str, Array], n: int) -> None:
+        program = self._idle.get()
+        try:
+            with np.errstate(all="ignore"):  # a thread has its own state; NaN and Inf go through without a word
+                if program is None:
+                    program = self.plan.bind()
+                for start in starts:
+                    self._one(program, feeds, results, start, min(self.batch, n - start))
+        finally:
+            self._idle.put(program)
+
+    def _one(self, program: Program, feeds: Mapping[str, Array], results: Mapping[str, Array], start: int, rows: int) -> None:
+        for name, target in program.inputs.items():
+            program.plan.backend.write(target[:rows], feeds[name][start : start + rows])
+            if rows < self.batch:
+                target[rows:] = 0
+        program.run()
+        for name, source in program.outputs.items():
+            results[name][start : start + rows] = source[:rows]
+
+
+def profile(program: Program, repeats: int, clock: Callable[[], float]) -> list[list[float]]:
+    """Seconds of every call, ``repeats`` times."""
+    times: list[list[float]] = []
+    for _ in range(repeats):
+        row = []
+        for _, call in program.calls:
+            begin = clock()
+            call()
+            row.append(clock() - begin)
+        times.append(row)
+    return times
+
+

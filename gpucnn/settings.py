@@ -1,0 +1,74 @@
+"""Every ``GPUCNN_*`` environment variable, read once. No other file reads the environment.
+
+======================== ============ ================================================================
+variable                 default      meaning
+======================== ============ ================================================================
+GPUCNN_THREADS           all cores    CPU cores to use
+GPUCNN_STRICT            0            1: a step that would run by the slow reference is an error
+GPUCNN_MAX_IMAGE_PIXELS  89478485     an image with more pixels is refused before it is decoded
+GPUCNN_MAX_WEIGHT_BYTES  8589934592   a weights file larger than this is refused
+======================== ============ ================================================================
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .errors import GpucnnError
+
+__all__ = ["Settings", "read_settings", "settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values of the ``GPUCNN_*`` variables; see the module's table."""
+
+    threads: int
+    strict: bool
+    max_image_pixels: int
+    max_weight_bytes: int
+
+
+def usable_cores() -> int:
+    """Cores this process may run on: its affinity where the system has one, else all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    count = getattr(os, "process_cpu_count", os.cpu_count)
+    return count() or 1
+
+
+def _positive(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise GpucnnError(f"{name}: expected a whole number of at least 1, got {text!r}; unset it for the default {default}")
+    return int(text)
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text in ("", "0", "off", "false", "no"):
+        return False
+    if text in ("1", "on", "true", "yes"):
+        return True
+    raise GpucnnError(f"{name}: expected 0 or 1, got {text!r}")
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings from a mapping of variables; a value that makes no sense is an error, not a default."""
+    return Settings(
+        threads=_positive(environ, "GPUCNN_THREADS", usable_cores()),
+        strict=_switch(environ, "GPUCNN_STRICT"),
+        max_image_pixels=_positive(environ, "GPUCNN_MAX_IMAGE_PIXELS", 89_478_485),
+        max_weight_bytes=_positive(environ, "GPUCNN_MAX_WEIGHT_BYTES", 8 << 30),
+    )
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return this process's settings, read from the environment at the first call."""
+    return read_settings(os.environ)
