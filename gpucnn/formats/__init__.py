@@ -1,0 +1,112 @@
+"""Readers of weight files. Each gives names and arrays, and none runs anything that a file brings along.
+
+=================  ====================================  =======================================================
+reader             files                                 note
+=================  ====================================  =======================================================
+`safetensors`      ``.safetensors``                      bfloat16 becomes float32
+`torch_checkpoint` ``.pth``, ``.pt``, ``.bin``, …        without PyTorch; tensors only, anything else is refused
+`npz`              ``.npz``                              arrays of numbers only
+=================  ====================================  =======================================================
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelError
+from .limit import check_limit
+
+__all__ = ["read_weights"]
+
+_ZIP_START = b"PK\x03\x04"
+_LEGACY_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # a pickled number, with which PyTorch before 1.6 begins
+_READABLE = "safetensors (.safetensors), PyTorch state dicts (.pth, .pt) and NumPy archives (.npz)"
+
+
+def read_weights(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
+    """Read a file of weights, whatever its format; the content decides, not the suffix.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A safetensors file, a PyTorch checkpoint or a NumPy archive.
+
+    Returns
+    -------
+    dict of str to array
+        dtypes as stored; bfloat16 becomes float32.
+
+    Raises
+    ------
+    ModelError
+        There is no such file, it is broken, or it is none of these.
+    LimitError
+        The file or its tensors exceed ``GPUCNN_MAX_WEIGHT_BYTES``.
+    """
+    path = Path(path)
+    size, head = _look(path)
+    if head.startswith(_ZIP_START):
+        return _read_zip(path)
+    if _LEGACY_MAGIC in head[:32]:
+        from .torch_checkpoint import read_torch_checkpoint
+
+        return read_torch_checkpoint(path)
+    from .safetensors import looks_like_safetensors, read_safetensors
+
+    if looks_like_safetensors(head, size) or path.suffix.lower() == ".safetensors":
+        return read_safetensors(path)
+    raise ModelError(f"{path}: {_describe(path, head)}; readable are {_READABLE}")
+
+
+def _look(path: Path) -> tuple[int, bytes]:
+    """Size and first bytes of a file, or why it is not one."""
+    try:
+        if path.is_dir():
+            raise ModelError(f"{path}: is a folder, expected a file of weights: {_READABLE}")
+        if path.exists() and not path.is_file():
+            raise ModelError(f"{path}: is not a regular file, expected a file of weights: {_READABLE}")
+        size = path.stat().st_size
+        check_limit(path, size, "the file has")
+        with open(path, "rb") as file:
+            return size, file.read(512)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+
+
+def _read_zip(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    import zipfile
+
+    from .npz import read_npz
+    from .torch_checkpoint import read_torch_checkpoint
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise ModelError(f"{path}: the zip is truncated or broken ({error}); copy or download it again") from error
+    if names and all(name.endswith(".npy") for name in names):
+        return read_npz(path)
+    return read_torch_checkpoint(path)
+
+
+def _describe(path: Path, head: bytes) -> str:
+    """What the file seems to be instead, for the error."""
+    if not head:
+        return "is empty"
+    if path.suffix.lower() == ".onnx":
+        return "is an ONNX file, a whole network rather than weights: give it as the model itself"
+    if head.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer, not the file it stands for (fetch it with 'git lfs pull')"
+    if head.startswith(b"\x89HDF"):
+        return "is an HDF5 file (Keras), which is not read"
+    if head.startswith(b"\x80") and head[1:2] in b"\x02\x03\x04\x05":
+        return "is a plain Python pickle, which is never read"
+    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in head):
+        return "is a text file"
+    return "has a content that is not known"
