@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .ops import Reorder
 from .plan import REFERENCE, Step
 from .spec import shape_text
 
@@ -45,6 +46,7 @@ def describe_model(model: Model) -> str:
     weights = sum(c.nbytes for step in plan.steps for c in step.constants if c is not None)
     notes = ", ".join(f"{count} {what}" for what, count in plan.graph.notes.items()) or "nothing"
     slow = len(plan.slow_steps)
+    reorders = sum(isinstance(step.node.op, Reorder) for step in plan.steps)
     ports = "\n".join(
         f"{kind:8}{p.name}: {'×'.join(map(str, p.shape))} {p.dtype}"
         for kind, ports in (("input", model.inputs), ("output", model.outputs))
@@ -57,7 +59,7 @@ def describe_model(model: Model) -> str:
             "",
             table(rows, ("layer", "op", "output", "implementation")),
             "",
-            f"{recorded} nodes recorded, {len(plan.steps)} steps run, {plan.graph.notes.get('reorders', 0)} reorders left"
+            f"{recorded} nodes recorded, {len(plan.steps)} steps run, {reorders} reorders left"
             + (f", {slow} by reference (slow)" if slow else ""),
             f"passes: {notes}",
             f"weights {weights / 2**20:.1f} MiB, arena {plan.arena_bytes / 2**20:.1f} MiB for {batch} images",

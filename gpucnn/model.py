@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,10 @@ SUB_BATCH = 4
 
 LATENCY_BELOW = 4
 """Fewer images than this go one by one through the latency plan."""
+
+_log = logging.getLogger("gpucnn")
+
+_ODD_BATCH = 13
 
 _KEPT = 8  # runners per model: shapes and sets of outputs in use
 
@@ -122,7 +127,9 @@ class Model:
         self._alone = CpuBackend(lanes=cores)
         self._pool = ThreadPoolExecutor(cores - 1, "gpucnn-replica") if cores > 1 else None
         graph = self._trace({k: s.shape for k, s in self._specs.items()})
-        self._splits = graph.keeps_batch()
+        self._splits = self._rows_are_apart()
+        if not self._splits:
+            _log.info("%s: the images of a batch mix, or cannot be shown not to; every batch size is planned anew and run as a whole", name)
         self.layers = tuple(graph.layers)
         self.inputs = tuple(Port(k, ("n", *s.shape[1:]), s.dtype) for k, s in self._specs.items())
         self.outputs = tuple(
@@ -175,7 +182,7 @@ class Model:
         if n == 0:
             graph = self._trace({k: (0 if self._splits else s[0], *s[1:]) for k, s in shapes.items()}, wanted)
             return {name: np.zeros(v.shape, v.dtype) for name, v in graph.outputs.items()}
-        return self._runner(shapes, wanted, n, throughput).run(arrays, n if self._splits else 1)
+        return self._runner(shapes, wanted, n, throughput).run(arrays, n)
 
     def _check(self, feeds: dict[str, Any]) -> tuple[dict[str, Array], int]:
         """Inputs as float arrays of the right rank and one batch size."""
@@ -227,6 +234,17 @@ class Model:
             graph.outputs = {name: known[name] for name in wanted}
         return graph
 
+    def _rows_are_apart(self) -> bool:
+        """Whether the net takes any batch, and row i of the outputs provably comes from row i of the inputs alone.
+
+        Asked of a batch that no net has written into it: ``reshape(x, (1, -1))`` keeps rows apart for one image only.
+        """
+        try:
+            graph = self._trace({k: (_ODD_BATCH, *s.shape[1:]) for k, s in self._specs.items()})
+        except ShapeError:
+            return False
+        return graph.keeps_batch() and all(v.shape[:1] == (_ODD_BATCH,) for v in graph.outputs.values())
+
     def _runner(self, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None, n: int, throughput: bool) -> Runner:
         """The runner for these shapes, made when first asked for; the least recently used one goes."""
         throughput = self._splits and (throughput or n >= LATENCY_BELOW)
@@ -238,7 +256,7 @@ class Model:
                 backend = self._side_by_side if throughput else self._alone
                 plan = compile_graph(graph, backend, packed=self._packed)
                 cores = settings().threads
-                rows = batch if self._splits else 0
+                rows = batch if self._splits else None
                 self._runners[key] = Runner(plan, rows, cores if throughput else 1, self._pool)
             self._runners.move_to_end(key)
             while len(self._runners) > _KEPT:

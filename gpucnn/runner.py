@@ -24,15 +24,15 @@ class Runner:
     Parameters
     ----------
     plan : Plan
-    batch : int
-        Rows that a program takes.
+    batch : int or None
+        Rows that a program takes; None where rows mix, so that a batch can only be run as a whole, of the size planned for.
     replicas : int
         Programs that may run side by side.
     pool : ThreadPoolExecutor
         Where further replicas run.
     """
 
-    def __init__(self, plan: Plan, batch: int, replicas: int, pool: ThreadPoolExecutor | None) -> None:
+    def __init__(self, plan: Plan, batch: int | None, replicas: int, pool: ThreadPoolExecutor | None) -> None:
         self.plan, self.batch, self.replicas = plan, batch, replicas
         self._pool = pool
         self._made = 0
@@ -49,10 +49,10 @@ class Runner:
         n : int
             At least 1.
         """
-        results = {
-            name: np.empty((n, *v.shape[1:]), v.dtype) for name, v in self.plan.graph.outputs.items()
-        }
-        starts = range(0, n, self.batch)
+        outputs = self.plan.graph.outputs
+        rows = n if self.batch is None else self.batch
+        starts = range(0, n, rows)
+        results = {name: np.empty(v.shape if self.batch is None else (n, *v.shape[1:]), v.dtype) for name, v in outputs.items()}
         with self.plan.backend.session():
             if len(starts) == 1 or self._pool is None or self.replicas == 1:
                 self._work(iter(starts), feeds, results, n)
@@ -68,24 +68,33 @@ class Runner:
         return results
 
     def _work(self, starts: Iterator[int], feeds: Mapping[str, Array], results: Mapping[str, Array], n: int) -> None:
+        start = next(starts, None)
+        if start is None:  # the others were quicker
+            return
         program = self._idle.get()
         try:
             with np.errstate(all="ignore"):  # a thread has its own state; NaN and Inf go through without a word
                 if program is None:
                     program = self.plan.bind()
-                for start in starts:
-                    self._one(program, feeds, results, start, min(self.batch, n - start))
+                while start is not None:
+                    self._one(program, feeds, results, start, n)
+                    start = next(starts, None)
         finally:
             self._idle.put(program)
 
-    def _one(self, program: Program, feeds: Mapping[str, Array], results: Mapping[str, Array], start: int, rows: int) -> None:
+    def _one(self, program: Program, feeds: Mapping[str, Array], results: Mapping[str, Array], start: int, n: int) -> None:
+        """One program's worth of rows, from ``start`` on."""
+        rows = slice(start, n if self.batch is None else min(start + self.batch, n))
         for name, target in program.inputs.items():
-            program.plan.backend.write(target[:rows], feeds[name][start : start + rows])
-            if rows < self.batch:
-                target[rows:] = 0
+            source = feeds[name][rows]
+            program.plan.backend.write(target[: len(source)], source)
+            target[len(source) :] = 0
         program.run()
-        for name, source in program.outputs.items():
-            results[name][start : start + rows] = source[:rows]
+        for name, result in program.outputs.items():
+            if self.batch is None:
+                results[name][...] = result
+            else:
+                results[name][rows] = result[: rows.stop - start]
 
 
 def profile(program: Program, repeats: int, clock: Callable[[], float]) -> list[list[float]]:
