@@ -80,7 +80,7 @@ def load(
             )
         return _architecture(text, weights, _named(weights), None, *given)
     path = Path(text)
-    if path.is_dir():
+    if text and path.is_dir():
         return _folder(path, weights, "", *given)
     if path.suffix.lower() == ".onnx":
         raise UnsupportedError(f"{path}: ONNX files are not read by this version yet; a zoo name with weights=… is")
