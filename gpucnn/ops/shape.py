@@ -226,7 +226,9 @@ class Pad(Op):
         return (Spec(tuple(s + b + a for s, (b, a) in zip(x.shape, self.pads)), x.dtype),)
 
     def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:
-        """One call."""
+        """One call; a scalar has no axis to pad."""
+        if not self.pads:
+            return (x,)
         if self.mode == "constant":
             return (xp.pad(x, self.pads, mode="constant", constant_values=self.value),)
         return (xp.pad(x, self.pads, mode=_MODES[self.mode]),)

@@ -61,7 +61,7 @@ class ConvPointwise(Impl):
 
     name = "conv_pointwise"
     numerics = "gemm over c"
-    packs = (1,)
+    packs = (1, 2)  # the bias too: the epilogue repeats it once, when it is bound
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """1×1 kernels, any stride."""
@@ -121,7 +121,7 @@ class ConvIm2col(Impl):
 
     name = "conv_im2col"
     numerics = "gemm over r, s, c"
-    packs = (1,)
+    packs = (1, 2)  # the bias too: the epilogue repeats it once, when it is bound
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """All kernels, strides, paddings, dilations and groups."""
@@ -192,7 +192,7 @@ class ConvDepthwise(Impl):
 
     name = "conv_depthwise"
     numerics = "sum over r, s"
-    packs = (1,)
+    packs = (1, 2)  # the bias too: the epilogue repeats it once, when it is bound
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """As many groups as channels, and more than one."""

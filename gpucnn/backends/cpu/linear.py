@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ class LinearGemm(Impl):
 
     name = "linear_gemm"
     numerics = "gemm over c"
+    packs = (2,)  # the epilogue repeats the bias once, when it is bound
 
     def supports(self, op: Linear, x: Spec, *rest: Spec | None) -> bool:
         """Float32 with at least a batch axis."""
@@ -31,8 +33,9 @@ class LinearGemm(Impl):
     ) -> Call | None:
         """All rows at once where a row's bits do not depend on its place, else one by one."""
         x, weight, bias, residual = (*inputs, None, None)[:4]
-        out = outputs[0].reshape(-1, outputs[0].shape[-1])
-        rows, addend = x.reshape(-1, x.shape[-1]), None if residual is None else residual.reshape(out.shape)
+        count = prod(x.shape[:-1])
+        out, rows = outputs[0].reshape(count, outputs[0].shape[-1]), x.reshape(count, x.shape[-1])
+        addend = None if residual is None else residual.reshape(out.shape)
         together = len(rows) == 1 or backend.places_agree(len(rows), 1, weight.T)
         step = len(rows) if together else 1
         calls = [product(rows[i : i + step], weight.T, out[i : i + step]) for i in range(0, len(rows), step)]

@@ -1,0 +1,168 @@
+"""How far a result may lie from its op's reference: computed per element, from the op run on magnitudes. No number is typed in a test.
+
+By ``op.validation``:
+
+exact
+    The same bits; NaN equals NaN.
+rounded
+    A few roundings of the magnitude that flows through the formula: the op on ``|x|`` and ``|parameters|``, nothing cancelling.
+loose
+    ``gamma_K · magnitude`` with ``gamma_K = K·eps/(1 − K·eps)``, K the length of the sum (Higham 2002, Accuracy and Stability of
+    Numerical Algorithms, 3.1): it holds for every order of summation. eps is that of the type that sums are kept in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from gpucnn.ops import AdaptiveAvgPool, AvgPool, BatchNorm, Binary, Conv, Epilogue, GlobalAvgPool, Linear, Op, Softmax
+from gpucnn.spec import spec_of
+
+__all__ = ["FEW", "allowed", "assert_close", "gamma", "local_error", "magnitude", "reduction_length"]
+
+FEW = 8
+"""Roundings beside the sum: of folded constants, of the steps of a formula and of an epilogue, of the result."""
+
+Arrays = tuple[Any, ...]
+
+
+def gamma(k: int, eps: float) -> float:
+    """Relative error of a sum of k products in any order."""
+    assert k * eps < 1, f"a sum of {k} terms says nothing at eps {eps}"
+    return k * eps / (1 - k * eps)
+
+
+def reduction_length(op: Op, arrays: Arrays) -> int:
+    """Products or terms that one element of the result adds up."""
+    match op:
+        case Conv() | Linear():
+            return prod(arrays[1].shape[1:])
+        case AvgPool():
+            return prod(op.kernel_size)
+        case GlobalAvgPool():
+            return prod(arrays[0].shape[2:])
+        case AdaptiveAvgPool():
+            return prod(n // p + 2 for n, p in zip(arrays[0].shape[2:], op.output_size))
+        case Softmax():
+            return arrays[0].shape[op.dim]
+        case _:
+            return 0
+
+
+def _wide(arrays: Arrays) -> Arrays:
+    return tuple(a.astype(np.float64) if a is not None and a.dtype.kind == "f" else a for a in arrays)
+
+
+def _abs(arrays: Arrays) -> Arrays:
+    return tuple(None if a is None else np.abs(a) for a in arrays)
+
+
+def magnitude(op: Op, arrays: Arrays) -> Any:
+    """The op on absolute values, in float64, with nothing cancelling; without the epilogue."""
+    arrays = _wide(arrays)
+    match op:
+        case Conv() | Linear():
+            return replace(op, epilogue=Epilogue()).reference(np, *_abs(arrays[:3]))[0]
+        case Binary("sub"):
+            return np.add(*_abs(arrays))
+        case BatchNorm():
+            x, mean, var, weight, bias = (*arrays, None, None)[:5]
+            x, mean, weight, bias = _abs((x, mean, weight, bias))
+            return op.reference(np, x, -mean, var, weight, bias)[0]
+        case AvgPool(divisor_override=int(d)):
+            return replace(op, divisor_override=abs(d)).reference(np, *_abs(arrays))[0]
+        case _:
+            return op.reference(np, *_abs(arrays))[0]
+
+
+def _epilogue_error(op: Conv | Linear, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """The sum's own bound, and a few roundings of every value on the way: none of the activations is steeper than 1."""
+    x, weight, bias, residual = (*arrays, None, None)[:4]
+    bare = replace(op, epilogue=Epilogue())
+    size = magnitude(op, arrays)
+    acc = bare.reference(np, x, weight, bias)[0]
+    before = Epilogue(op.epilogue.pre).reference(np, acc, None)
+    error = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * size + FEW * unit * np.abs(before)
+    # Where the sum is ±Inf or NaN nothing is rounded: what an activation makes of it is the same for all.
+    error = np.where(np.isfinite(size), error, 0)
+    return error if residual is None else error + 2 * FEW * unit * np.abs(residual)
+
+
+def _softmax_error(op: Softmax, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """x − max is rounded, which exp turns into a relative error of |x − max| roundings, in the term itself and in the sum."""
+    x = arrays[0]
+    if x.size == 0:
+        return np.zeros(x.shape)
+    y = op.reference(np, x)[0]
+    distance = 1 + np.where(y > 0, np.abs(x - x.max(axis=op.dim, keepdims=True)), 0)
+    spread = (y * distance).sum(axis=op.dim, keepdims=True)
+    return y * (gamma(x.shape[op.dim] + FEW, sum_eps) + FEW * unit * (distance + spread))
+
+
+def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
+    """Bound of what rounding may do inside this one op, with inputs taken as exact, stored in ``dtype``: float64, per element."""
+    dtype = np.dtype(dtype)
+    if op.validation == "exact" or dtype.kind != "f":
+        return np.zeros(())
+    unit = float(np.finfo(dtype).eps)
+    sum_eps = float(np.finfo(np.float64 if dtype.itemsize == 8 else np.float32).eps)
+    with np.errstate(all="ignore"):
+        arrays = _wide(arrays)
+        if isinstance(op, (Conv, Linear)):
+            error = _epilogue_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, Softmax):
+            error = _softmax_error(op, arrays, unit, sum_eps)
+        else:
+            length = reduction_length(op, arrays)
+            error = ((gamma(length + FEW, sum_eps) if length else 0.0) + FEW * unit) * magnitude(op, arrays)
+        return np.nan_to_num(np.abs(error), nan=0.0, posinf=0.0)
+
+
+def allowed(op: Op, arrays: Arrays, expected: Any) -> Any:
+    """How far each element of a result may lie from ``expected``: the bound inside the op, rounding of the result, and underflow."""
+    if op.validation == "exact" or expected.dtype.kind != "f":
+        return np.zeros(expected.shape)
+    kind = np.finfo(expected.dtype)
+    with np.errstate(all="ignore"):
+        rounding = np.nan_to_num(FEW * float(kind.eps) * np.abs(expected.astype(np.float64)), nan=0.0, posinf=0.0)
+    return np.broadcast_to(local_error(op, arrays, expected.dtype), expected.shape) + rounding + FEW * float(kind.smallest_normal)
+
+
+def _bits(x: Any) -> Any:
+    return np.ascontiguousarray(x).reshape(-1).view(f"u{x.dtype.itemsize}").reshape(x.shape)
+
+
+def wrong_elements(actual: Any, expected: Any, limit: Any) -> Any:
+    """Mask of the elements that are not as expected; non-finite ones have to be the same."""
+    if expected.dtype.kind != "f":
+        return actual != expected
+    both_nan = np.isnan(actual) & np.isnan(expected)
+    with np.errstate(all="ignore"):
+        distance = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+        near = np.where(np.isfinite(expected) & np.isfinite(actual), distance <= limit, actual == expected)
+    same = _bits(actual) == _bits(expected)
+    return ~(both_nan | same | (near & (limit > 0)))
+
+
+def assert_close(op: Op, actual: Arrays, arrays: Arrays) -> None:
+    """Assert that ``actual`` is what the op's reference gives for ``arrays``, within what its class allows."""
+    with np.errstate(all="ignore"):
+        expected = op.reference(np, *arrays)
+    assert len(actual) == len(expected), f"{op.name}: {len(expected)} outputs expected, got {len(actual)}"
+    inferred = op.infer(*(None if a is None else spec_of(a) for a in arrays))
+    for i, (got, want, spec) in enumerate(zip(actual, expected, inferred)):
+        got, want = np.asarray(got), np.asarray(want)
+        assert got.shape == spec.shape == want.shape, f"{op.name}: shape {spec.shape} expected, got {got.shape}, reference {want.shape}"
+        assert got.dtype == spec.dtype == want.dtype, f"{op.name}: dtype {spec.dtype} expected, got {got.dtype}, reference {want.dtype}"
+        limit = allowed(op, arrays, want)
+        wrong = wrong_elements(got, want, limit)
+        if wrong.any():
+            at = tuple(int(k) for k in np.argwhere(wrong)[0])
+            raise AssertionError(
+                f"{op}: output {i}, {int(wrong.sum())} of {wrong.size} elements are wrong, first at {at}: "
+                f"expected {want[at]!r}, got {got[at]!r}, allowed ±{limit[at]:.3g}"
+            )
