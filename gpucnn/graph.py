@@ -105,12 +105,13 @@ class Value:
 
 @dataclass(eq=False)
 class Node:
-    """One op applied to values; an absent optional input is None."""
+    """One op applied to values; an absent optional input is None. ``scope`` is the path of the layer that recorded it."""
 
     op: Op
     inputs: tuple[Value | None, ...]
     outputs: tuple[Value, ...]
     name: str
+    scope: str = ""
 
     @property
     def specs(self) -> tuple[Spec | None, ...]:
@@ -160,7 +161,7 @@ class Graph:
         self.paths: dict[int, str] = {}
         self._names: set[str] = set()
         self._constants: dict[int, Value] = {}
-        self._scopes: list[tuple[str, bool]] = [("", False)]
+        self._scopes: list[str] = [""]
 
     # -- recording
 
@@ -191,7 +192,7 @@ class Graph:
                 raise GpucnnError(f"{op.name}: value {v.name!r} belongs to another recording; pass it in as an input instead")
         specs = op.infer(*(None if v is None else v.spec for v in values))
         label = self._unique(name or self._scoped(op))
-        node = Node(op, values, (), label)
+        node = Node(op, values, (), label, self._scopes[-1])
         node.outputs = tuple(
             Value(self, label if i == 0 else self._unique(f"{label}.{i}"), spec, node) for i, spec in enumerate(specs)
         )
@@ -201,17 +202,31 @@ class Graph:
         return node.outputs
 
     @contextmanager
-    def scope(self, path: str, leaf: bool) -> Iterator[None]:
-        """While open, nodes take the name of the layer at ``path``: as it is for a leaf, else as a prefix."""
-        self._scopes.append((path, leaf))
+    def scope(self, path: str) -> Iterator[None]:
+        """While open, nodes are named after the layer at ``path`` and their op."""
+        self._scopes.append(path)
         try:
             yield
         finally:
             self._scopes.pop()
 
+    def label(self, path: str, value: Value) -> None:
+        """Let the layer's path name what it returned; a layer that is called again gets path_1, path_2 and so on.
+
+        A value that the layer computed itself takes the name over; one that a layer inside it made keeps its own as well.
+        """
+        inner = value.name
+        if self.layers.get(inner) is not value or value.producer is None:
+            return  # an input or a constant, handed through
+        name = self._unique(path)
+        self.layers[name] = value
+        if value.producer.scope == path and value.producer.outputs[0] is value:
+            del self.layers[inner]
+            self._names.discard(inner)
+            value.name = value.producer.name = name
+
     def _scoped(self, op: Op) -> str:
-        path, leaf = self._scopes[-1]
-        return path if leaf else f"{path}.{op.name}".lstrip(".")
+        return f"{self._scopes[-1]}.{op.name}".lstrip(".")
 
     def _unique(self, name: str) -> str:
         candidate, k = name, 0

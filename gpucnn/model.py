@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 from collections import OrderedDict
@@ -385,10 +386,11 @@ def compile(
     """
     if not isinstance(net, nn.Module):
         raise ModelError(f"compile: net must be a gpucnn.nn.Module, got {type(net).__name__}; gpucnn.load takes names and files")
-    several = len(input_shape) > 0 and not isinstance(input_shape[0], (int, np.integer))
+    several = len(input_shape) > 0 and isinstance(input_shape[0], (tuple, list))
     shapes: list[Any] = list(input_shape) if several else [input_shape]
     for shape in shapes:
-        if not all(isinstance(s, (int, np.integer)) and s >= 0 for s in shape) or len(shape) < 1:
+        whole = isinstance(shape, (tuple, list)) and all(isinstance(s, (int, np.integer)) and s >= 0 for s in shape)
+        if not whole or not shape:
             raise ShapeError(f"compile: input_shape must be (n, c, h, w) in whole numbers, got {input_shape!r}")
     names = ["input"] if len(shapes) == 1 else [f"input_{i}" for i in range(len(shapes))]
     specs = {k: Spec((max(1, int(s[0])), *map(int, s[1:])), np.dtype(np.float32)) for k, s in zip(names, shapes)}
@@ -396,5 +398,6 @@ def compile(
 
 
 def recorder(net: nn.Module) -> Record:
-    """Return a function that records the net's forward on values."""
-    return lambda *values: nn.record(net, values[0].graph, *values)
+    """Return a function that records the net's forward on values, with the weights that it has now."""
+    kept = copy.deepcopy(net)
+    return lambda *values: nn.record(kept, values[0].graph, *values)

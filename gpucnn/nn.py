@@ -66,6 +66,12 @@ class Parameter:
         """Take other values, of the same shape; they are not copied."""
         self._array = array
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        """Share the array: a copy of a net costs nothing, and keeps its weights when the net is given others."""
+        twin = Parameter(self.shape, self._fill)
+        twin.set(self.array)
+        return twin
+
 
 def _zeros(shape: tuple[int, ...]) -> Array:
     return np.zeros(shape, np.float32)
@@ -227,10 +233,10 @@ class Module:
         path = graph.paths.get(id(self)) if graph is not None else None
         if graph is None or path is None:
             return self.forward(*inputs)
-        with graph.scope(path, leaf=not self._modules):
+        with graph.scope(path):
             result = self.forward(*inputs)
         if isinstance(result, Value) and path:
-            _label(graph, path, result)
+            graph.label(path, result)
         return result
 
     def eval(self) -> Module:
@@ -256,15 +262,6 @@ class Module:
 
 def _some(names: list[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f", and {len(names) - most} more" if len(names) > most else "")
-
-
-def _label(graph: Graph, path: str, value: Value) -> None:
-    """Let the layer's path name what it returned; a layer called again gets path_1, path_2 …."""
-    name, k = path, 0
-    while name in graph.layers and graph.layers[name] is not value:
-        k += 1
-        name = f"{path}_{k}"
-    graph.layers[name] = value
 
 
 def record(net: Module, graph: Graph, *inputs: Value) -> tuple[Value, ...]:

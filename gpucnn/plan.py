@@ -211,13 +211,22 @@ def _is_free(graph: Graph, node: Node) -> bool:
     if place is None or x is None or x.is_constant:
         return False
     if isinstance(node.op, Concat):
-        return all(v is not None and not v.is_constant and (v.spec.size == 0 or _inside(graph, v, out)) for v in node.inputs)
+        return _parts_in_place(graph, node, node.op.dim % out.ndim)
     return isinstance(node.op, (Reshape, Flatten, Reorder, Transpose, Identity)) and _same_place(graph, x, out)
 
 
-def _inside(graph: Graph, part: Value, whole: Value) -> bool:
-    a, b = graph.placements[part], graph.placements[whole]
-    return part is not whole and a.root is b.root and a.strides == b.strides
+def _parts_in_place(graph: Graph, node: Node, axis: int) -> bool:
+    """Whether every input of a concatenation lies where its copy would go."""
+    whole, at = graph.placements[node.outputs[0]], 0
+    for v in node.inputs:
+        if v is None or v.is_constant:
+            return False
+        part = graph.placements[v]
+        offset = whole.offset + at * whole.strides[axis]
+        if v.spec.size and (part.root is not whole.root or part.strides != whole.strides or part.offset != offset):
+            return False
+        at += v.shape[axis]
+    return True
 
 
 def _same_place(graph: Graph, x: Value, out: Value) -> bool:

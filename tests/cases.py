@@ -326,22 +326,23 @@ _ADAPTIVE = (
     of("3-d", AdaptiveAvgPool((2, 3, 4)), (2, 3, 5, 4, 6)),
 )
 
-_ACTIVATION = tuple(
-    of(f"{op.name} {id}" if op != HARD else f"hard {id}", op, shape, **kw)
-    for op in (RELU, RELU6, HARD, SIGMOID, TANH)
-    for id, shape, kw in (
-        ("scalar", (), {}),
-        ("rank 2", (7, 5), {"fill": "wide"}),
-        ("rank 3", (2, 5, 3), {}),
-        ("odd sizes", (1, 3, 7, 5), {}),
-        ("batch 0", (0, 3, 7, 5), {}),
-        ("1000 channels", (7, 1000, 1, 1), {}),
-        ("NaN and Inf", (2, 3, 9, 9), {"fill": "special"}),
-        ("float64", (2, 3, 7, 5), {"dtype": "float64", "fill": "wide"}),
-        ("float16", (2, 3, 7, 5), {"dtype": "float16", "fill": "wide"}),
-        *([("int32", (2, 3), {"dtype": "int32"}), ("uint8", (2, 3), {"dtype": "uint8"})] if op in (RELU, RELU6) else ()),
-    )
-) + (
+_ACTIVATION = (
+    *(
+        of(f"{op.name} {id}" if op != HARD else f"hard {id}", op, shape, **kw)
+        for op in (RELU, RELU6, HARD, SIGMOID, TANH)
+        for id, shape, kw in (
+            ("scalar", (), {}),
+            ("rank 2", (7, 5), {"fill": "wide"}),
+            ("rank 3", (2, 5, 3), {}),
+            ("odd sizes", (1, 3, 7, 5), {}),
+            ("batch 0", (0, 3, 7, 5), {}),
+            ("1000 channels", (7, 1000, 1, 1), {}),
+            ("NaN and Inf", (2, 3, 9, 9), {"fill": "special"}),
+            ("float64", (2, 3, 7, 5), {"dtype": "float64", "fill": "wide"}),
+            ("float16", (2, 3, 7, 5), {"dtype": "float16", "fill": "wide"}),
+            *([("int32", (2, 3), {"dtype": "int32"}), ("uint8", (2, 3), {"dtype": "uint8"})] if op in (RELU, RELU6) else ()),
+        )
+    ),
     of("clip below", Activation("clip", -np.inf, 0.5), (3, 5)),
     of("clip above", Activation("clip", 0.5, np.inf), (3, 5)),
     of("clip to a point", Activation("clip", 0.1, 0.1), (3, 5)),

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from cases import CASES, FEWEST, Case
 from close import assert_close
+from truth import AlwaysLanes
 
 from gpucnn import ops, plan
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cpu import IMPLS, CpuBackend
-from gpucnn.backends.cpu.threads import blas_threads
 from gpucnn.graph import Graph, Node, Placement, Value
 from gpucnn.ops import (
     Activation,
@@ -46,13 +46,6 @@ from gpucnn.spec import Spec
 
 MOVES = (Identity, Reorder, Reshape, Flatten, Transpose)
 """Ops that are views where that is possible."""
-
-
-class AlwaysLanes(CpuBackend):
-    """Splits every step that can be split, however small."""
-
-    def lanes_for(self, flops: int, least: int = 0) -> int:
-        return self.lanes
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +87,7 @@ class Harness:
         everything = range(len(self.arrays))
         flows = {"computed": everything, "bias": (0, *everything[2:])}.get(way, case.flows)
         order = "channels_last" if way in ("slice", "lanes", "in place") else "logical"
-        inputs = [
-            self._input(graph, f"x{i}", a, order) if i in flows and a is not None else a for i, a in enumerate(self.arrays)
-        ]
+        inputs = [self._input(graph, f"x{i}", a, order) if i in flows and a is not None else a for i, a in enumerate(self.arrays)]
         if way == "in place":
             inputs[0] = graph.append(Identity(), inputs[:1], "copy")[0]
         results = graph.append(case.op, inputs, "tested")
@@ -136,7 +127,7 @@ class Harness:
         self.program.arena[...] = 0xFF
         for name, array in (feeds or self.feeds).items():
             backend.write(self.program.inputs[name], array)
-        with np.errstate(all="ignore"), blas_threads().hold(backend.lanes, alone=backend.lanes > 1):
+        with backend.session():
             self.program.run()
         whole = [backend.read(self.program.outputs[str(i)]) for i in range(len(self.program.outputs))]
         if self.way not in ("slice", "lanes"):
@@ -229,9 +220,7 @@ def test_an_image_has_the_same_bits_at_every_place(case, impl, way, one_lane):
     harness = Harness(case, impl, one_lane, way)
     forward = harness.run()
     rank = max(a.ndim for k, a in harness.feeds.items() if k not in harness.neighbours)
-    turned = {
-        k: a[::-1] if k in harness.neighbours or (a.ndim == rank and a.shape[0] != 1) else a for k, a in harness.feeds.items()
-    }
+    turned = {k: a[::-1] if k in harness.neighbours or (a.ndim == rank and a.shape[0] != 1) else a for k, a in harness.feeds.items()}
     harness.neighbours = {k: turned[k] for k in harness.neighbours}
     for y, z in zip(forward, harness.run(turned)):
         np.testing.assert_array_equal(y.view(np.uint8), np.ascontiguousarray(z[::-1]).view(np.uint8))

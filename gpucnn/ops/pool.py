@@ -24,6 +24,11 @@ def _check(op: str, kernel: tuple[int, ...], **fields: tuple[int, ...]) -> None:
             raise ShapeError(f"{op}: {field} must be at least 1, got {values}")
 
 
+def _check_padding(op: str, padding: Padding) -> None:
+    if isinstance(padding, tuple) and any(p < 0 for pair in padding for p in pair):
+        raise ShapeError(f"{op}: padding must not be negative, got {padding}; crop with a slice instead")
+
+
 def _check_rank(op: str, x: Spec, spatial: int) -> None:
     if x.ndim != spatial + 2:
         raise wrong(op, f"x must have {spatial + 2} axes (n, c, …), got {x.ndim}", x=x)
@@ -59,6 +64,7 @@ class MaxPool(Op):
 
     def __post_init__(self) -> None:
         _check(self.name, self.kernel_size, stride=self.stride, dilation=self.dilation)
+        _check_padding(self.name, self.padding)
 
     @property
     def name(self) -> str:
@@ -139,6 +145,7 @@ class AvgPool(Op):
         if not self.dilation:
             object.__setattr__(self, "dilation", (1,) * len(self.kernel_size))
         _check(self.name, self.kernel_size, stride=self.stride, dilation=self.dilation)
+        _check_padding(self.name, self.padding)
         if self.divisor_override == 0:
             raise ShapeError(f"{self.name}: divisor_override must not be 0")
 

@@ -119,9 +119,11 @@ class Transpose(Op):
     dims: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if sorted(d % len(self.dims) if self.dims else d for d in self.dims) != list(range(len(self.dims))):
+        rank = len(self.dims)
+        counted = tuple(d + rank if -rank <= d < 0 else d for d in self.dims)
+        if sorted(counted) != list(range(rank)):
             raise ShapeError(f"permute: dims must name each axis once, got {self.dims}")
-        object.__setattr__(self, "dims", tuple(d % len(self.dims) for d in self.dims))
+        object.__setattr__(self, "dims", counted)
 
     @property
     def name(self) -> str:

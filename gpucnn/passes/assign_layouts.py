@@ -6,6 +6,7 @@ import numpy as np
 
 from ..graph import Graph, Node, Value
 from ..ops import Flatten, Linear, Order, Reorder, Transpose
+from ..spec import shape_text
 
 __all__ = ["assign_layouts"]
 
@@ -89,7 +90,7 @@ def _flatten_into_linear(graph: Graph) -> None:
             k = weight.shape[0]
             w = np.asarray(weight.data).reshape(k, c, *spatial)
             w = np.ascontiguousarray(np.moveaxis(w, 1, -1)).reshape(k, -1)
-            r.inputs = (flat, graph.constant(w, f"channels_last({weight.name})"), *r.inputs[2:])
+            r.inputs = (flat, graph.constant(w, f"channels_last({weight.name}, {shape_text(x.shape[1:])})"), *r.inputs[2:])
         graph.nodes.remove(node)
         graph.note("flattens folded into linear weights")
 

@@ -15,7 +15,6 @@ def fold_batch_norm(graph: Graph) -> None:
 
     ``bn(w·x + b) = (s·w)·x + s·(b − mean) + bias`` with ``s = weight/sqrt(var + eps)``, computed in float64.
     """
-    users = graph.users()
     for node in list(graph.nodes):
         if not isinstance(node.op, BatchNorm) or not all(v is None or v.is_constant for v in node.inputs[1:]):
             continue
@@ -23,7 +22,7 @@ def fold_batch_norm(graph: Graph) -> None:
         before = x.producer if x is not None else None
         if x is None or before is None or before not in graph.nodes or not _foldable(before):
             continue
-        if len(users[x]) != 1 or graph.is_output(x) or node.outputs[0].ndim < 2:
+        if len(graph.users()[x]) != 1 or graph.is_output(x) or node.outputs[0].ndim < 2:
             continue
         _fold(graph, before, node)
         graph.note("batch norms folded")

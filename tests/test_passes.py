@@ -1,0 +1,567 @@
+"""The passes one by one: what they change, what they must leave alone, and that the values stay what they were."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from truth import Planned, assert_true, draw_feeds, record, truth, verify
+
+from gpucnn import functional as F
+from gpucnn.errors import GpucnnError
+from gpucnn.graph import Graph, Node
+from gpucnn.ops import Activation, Conv, Identity, Linear, Transpose
+from gpucnn.passes import PASSES, alias_buffers, assign_layouts, drop_identities, fold_batch_norm, fold_constants, fuse_epilogues
+from gpucnn.passes.alias_buffers import dense_strides
+from gpucnn.spec import Spec
+
+RNG = np.random.default_rng(7)
+X = (2, 4, 5, 7)
+LAY_OUT = (assign_layouts, alias_buffers)
+
+
+def w(*shape: int):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def conv(x, k=4, kernel=3, **fields):
+    return F.conv2d(x, w(k, x.shape[1] // fields.get("groups", 1), kernel, kernel), fields.pop("bias", w(k)), **fields)
+
+
+def norm(x, affine=True):
+    c = x.shape[1]
+    return F.batch_norm(x, w(c), np.abs(w(c)) + np.float32(0.1), *((w(c), w(c)) if affine else ()))
+
+
+def names(graph: Graph) -> list[str]:
+    return [node.op.name for node in graph.nodes]
+
+
+def after(forward, *passes, shapes=(X,), **kw) -> Graph:
+    """The graph after some passes alone; its values are held to the truth in a plan with them."""
+    verify(record(forward, *shapes, **kw), passes=(*passes, *LAY_OUT))
+    graph = record(forward, *shapes, **kw)
+    for one in passes:
+        one(graph)
+    graph.check()
+    return graph
+
+
+# -- fold_batch_norm
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda x: norm(conv(x)),
+        lambda x: norm(conv(x, bias=None)),
+        lambda x: norm(conv(x), affine=False),
+        lambda x: norm(conv(x, 6, groups=2)),
+        lambda x: norm(conv(x, 8, groups=4, padding=1)),
+        lambda x: norm(conv(x, 4, 1)),
+        lambda x: norm(norm(conv(x))),
+        lambda x: F.batch_norm(conv(x), w(4), np.ones(4, np.float32), None, w(4)),
+    ],
+)
+def test_a_norm_behind_a_convolution_is_folded(forward):
+    assert names(after(forward, fold_batch_norm)) == ["conv2d"]
+
+
+def test_a_norm_behind_a_linear_layer_is_folded():
+    assert names(after(lambda x: norm(F.linear(x, w(6, 5), w(6))), fold_batch_norm, shapes=((3, 5),))) == ["linear"]
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 5), (2, 6, 3, 5)])
+def test_behind_a_linear_layer_of_higher_rank_axis_1_is_not_its_features(shape):
+    forward = lambda x: norm(F.linear(x, w(6, 5), w(6)))  # noqa: E731
+    assert names(after(forward, fold_batch_norm, shapes=(shape,))) == ["linear", "batch_norm"]
+
+
+def two(x):
+    y = conv(x)
+    return norm(y), F.relu(y)
+
+
+def seen(x):
+    y = conv(x)
+    return norm(y), y
+
+
+@pytest.mark.parametrize("forward", [two, seen, lambda x: norm(F.relu(conv(x))), lambda x: norm(x)])
+def test_a_norm_that_is_not_alone_behind_a_convolution_stays(forward):
+    assert "batch_norm" in names(after(forward, fold_batch_norm))
+
+
+def test_computed_weights_are_not_folded():
+    graph = record(lambda x, weight: norm(F.conv2d(x, weight)), X, (3, 4, 2, 2))
+    fold_batch_norm(graph)
+    assert names(graph) == ["conv2d", "batch_norm"]
+
+
+def test_computed_statistics_are_not_folded():
+    graph = record(lambda x, mean: F.batch_norm(conv(x), mean, np.ones(4, np.float32)), X, (4,))
+    fold_batch_norm(graph)
+    assert names(graph) == ["conv2d", "batch_norm"]
+    verify(record(lambda x, mean: F.batch_norm(conv(x), mean, np.ones(4, np.float32)), X, (4,)))
+
+
+def test_folding_leaves_the_nets_own_weights_alone():
+    weight, bias = w(4, 4, 3, 3), w(4)
+    before = weight.copy(), bias.copy()
+    after(lambda x: norm(F.conv2d(x, weight, bias)) + norm(F.conv2d(x, weight, bias)), fold_batch_norm)
+    np.testing.assert_array_equal(weight, before[0])
+    np.testing.assert_array_equal(bias, before[1])
+
+
+# -- fuse_epilogues
+
+
+def residual(x):
+    return F.relu(conv(x, padding=1) + x)
+
+
+def residual_first(x):
+    return F.relu(x + conv(x, padding=1))
+
+
+def bottleneck(x):
+    return F.relu6(F.relu(conv(x, padding=1)) + conv(x, 4, 1))
+
+
+@pytest.mark.parametrize(
+    ("forward", "left", "epilogue"),
+    [
+        (lambda x: F.relu(conv(x)), ["conv2d"], "relu"),
+        (lambda x: F.relu6(conv(x)), ["conv2d"], "relu6"),
+        (lambda x: F.sigmoid(F.relu(conv(x))), ["conv2d"], "relu+sigmoid"),
+        (residual, ["conv2d"], "relu"),
+        (residual_first, ["conv2d"], "relu"),
+        (lambda x: conv(x, padding=1) + x, ["conv2d"], ""),
+        (bottleneck, ["conv2d", "conv2d"], "relu+relu6"),
+        (lambda x: F.tanh(conv(x, 8, groups=4)), ["conv2d"], "tanh"),
+        (lambda x: F.tanh(F.sigmoid(F.relu(conv(x)))), ["conv2d", "tanh"], "relu+sigmoid"),
+        (lambda x: F.tanh(F.relu(conv(x, padding=1) + x)), ["conv2d", "tanh"], "relu"),
+    ],
+)
+def test_what_follows_a_convolution_is_fused(forward, left, epilogue):
+    graph = after(forward, fuse_epilogues)
+    assert names(graph) == left
+    assert epilogue in [str(node.op.epilogue) for node in graph.nodes if isinstance(node.op, Conv)]
+
+
+def test_what_follows_a_linear_layer_is_fused():
+    graph = after(lambda x: F.relu(F.linear(x, w(5, 5), w(5)) + x), fuse_epilogues, shapes=((3, 5),))
+    assert [type(node.op) for node in graph.nodes] == [Linear]
+
+
+def read_twice(x):
+    y = conv(x)
+    return F.relu(y) + F.tanh(y)
+
+
+def asked_for(x):
+    y = conv(x)
+    return F.relu(y), y
+
+
+def doubled(x):
+    y = conv(x)
+    return y + y
+
+
+@pytest.mark.parametrize(
+    ("forward", "left"),
+    [
+        (read_twice, ["conv2d", "relu", "tanh", "add"]),
+        (asked_for, ["conv2d", "relu"]),
+        (doubled, ["conv2d", "add"]),
+        (lambda x: conv(x, padding=1) + F.global_avg_pool2d(x), ["conv2d", "global_avg_pool", "add"]),
+        (lambda x: conv(x, padding=1) - x, ["conv2d", "sub"]),
+        (lambda x: conv(x, padding=1) + w(4, 1, 1), ["conv2d", "add"]),
+        (lambda x: F.softmax(conv(x), 1), ["conv2d", "softmax"]),
+    ],
+)
+def test_what_cannot_be_fused_stays(forward, left):
+    assert names(after(forward, fuse_epilogues)) == left
+
+
+def test_the_residual_may_come_later_than_the_convolution():
+    """The fused step runs where the addition ran."""
+
+    def forward(x):
+        y = conv(x, padding=1)
+        return F.relu(y + F.tanh(F.sigmoid(x)))
+
+    graph = after(forward, fuse_epilogues)
+    assert names(graph) == ["sigmoid", "tanh", "conv2d"]
+
+
+# -- drop_identities, fold_constants
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda x: F.dropout(x),
+        lambda x: F.pad(x, (0, 0)),
+        lambda x: F.reshape(x, x.shape),
+        lambda x: F.cat([x], 1),
+        lambda x: F.max_pool2d(x, 1),
+        lambda x: F.avg_pool2d(x, 1),
+        lambda x: F.permute(x, (0, 1, 2, 3)),
+        lambda x: F.flatten(x, 1, 1),
+        lambda x: F.dropout(F.dropout(F.dropout(x))),
+    ],
+)
+def test_what_does_nothing_is_dropped(forward):
+    assert names(after(lambda x: F.relu(forward(x)), drop_identities)) == ["relu"]
+    after(forward, drop_identities)  # an output that is an input
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda x: F.max_pool2d(x, 1, 2),
+        lambda x: F.max_pool2d(x, 3, 1, 1),
+        lambda x: F.max_pool2d(x, 1, 1, return_indices=True)[0],
+        lambda x: F.avg_pool2d(x, 1, divisor_override=2),
+        lambda x: F.avg_pool2d(x, 1, 1, 1),
+        lambda x: F.pad(x, (1, 0)),
+        lambda x: F.cat([x, x], 1),
+        lambda x: F.reshape(x, (2, 4, 7, 5)),
+    ],
+)
+def test_what_does_something_stays(forward):
+    assert len(after(forward, drop_identities).nodes) == 1
+
+
+def test_a_square_turned_is_not_the_square():
+    assert names(after(lambda x: F.permute(x, (0, 1, 3, 2)), drop_identities, shapes=((1, 2, 3, 3),))) == ["permute"]
+
+
+def test_constants_are_computed_at_once():
+    graph = Graph()
+    x = graph.input("x0", Spec((3, 4), np.dtype(np.float32)))
+    a, b = graph.constant(w(4)), graph.constant(w(3, 4))
+    graph.outputs = {"0": x + F.relu(a * b) + a, "1": F.tanh(b)}
+    expected = np.maximum(a.data * b.data, 0)
+    fold_constants(graph)
+    assert names(graph) == ["add", "add"]
+    assert graph.outputs["1"].is_constant
+    np.testing.assert_array_equal(graph.nodes[0].inputs[1].data, expected)
+    feeds = draw_feeds(graph)
+    y = Planned(graph).run(feeds)
+    np.testing.assert_array_equal(y["0"], feeds["x0"] + expected + a.data)
+    np.testing.assert_array_equal(y["1"], np.tanh(b.data))
+
+
+# -- assign_layouts
+
+
+def reorders(plan: Planned) -> list[str]:
+    return [step.node.name for step in plan.plan.steps if step.node.op.name == "reorder"]
+
+
+def test_a_chain_is_reordered_once():
+    made = verify(record(lambda x: F.max_pool2d(F.relu(conv(F.tanh(conv(x)))), 2, padding=1), X))
+    assert len(reorders(made)) == 1
+    assert made.ops == ["reorder", "conv2d", "conv2d", "max_pool2d"]
+
+
+def test_channels_last_memory_is_taken_as_it_is():
+    made = verify(record(lambda x: conv(F.relu(x)), X, order="channels_last"))
+    assert reorders(made) == []
+
+
+def test_a_value_is_reordered_once_for_all_its_readers():
+    assert len(reorders(verify(record(lambda x: conv(x) + conv(x), X)))) == 1
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 5, 7), (2, 4, 1, 1), (2, 1, 1, 1)])
+def test_where_both_orders_lie_alike_nothing_moves(shape):
+    assert verify(record(lambda x: conv(x, 3, 1), shape)).ops == ["conv2d"]
+
+
+def test_flatten_of_one_pixel_is_a_view():
+    made = verify(record(lambda x: F.linear(F.flatten(F.global_avg_pool2d(x), 1), w(3, 4)), X, order="channels_last"))
+    assert made.ops == ["global_avg_pool", "linear"]
+
+
+def test_flatten_into_linear_permutes_the_weight_and_moves_nothing():
+    made = verify(record(lambda x: F.linear(F.flatten(conv(x), 1), w(3, 60)), X, order="channels_last"))
+    assert made.ops == ["conv2d", "linear"]
+
+
+def test_flatten_into_two_linear_layers():
+    def forward(x):
+        flat = F.flatten(conv(x), 1)
+        return F.linear(flat, w(3, 60)), F.linear(flat, w(2, 60), w(2))
+
+    assert verify(record(forward, X, order="channels_last")).ops == ["conv2d", "linear", "linear"]
+
+
+def test_one_weight_behind_two_maps():
+    weight = w(3, 60)
+
+    def forward(x):
+        return F.linear(F.flatten(conv(x), 1), weight), F.linear(F.flatten(F.avg_pool2d(conv(x, 10), (1, 2), (1, 3)), 1), weight)
+
+    verify(record(forward, X))
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda x: F.relu(F.flatten(conv(x), 1)),
+        lambda x: F.flatten(conv(x), 1),
+        lambda x: F.linear(F.flatten(conv(x), 2), w(2, 15)),
+        lambda x: F.linear(F.flatten(x, 1), w(2, 140)),
+        lambda x: F.linear(F.flatten(F.linear(x, w(7, 7)), 1), w(2, 140)),
+        lambda x: (lambda flat: F.linear(flat, w(60, 60)) + flat)(F.flatten(conv(x), 1)),
+        lambda x: F.permute(conv(x), (0, 2, 3, 1)),
+        lambda x: F.linear(F.permute(conv(x), (0, 2, 3, 1)), w(5, 4)),
+        lambda x: conv(F.permute(conv(x), (0, 3, 1, 2)), 2),
+        lambda x: F.softmax(conv(x), 1),
+        lambda x: F.pad(conv(x), (1, 2, 0, 1)),
+        lambda x: F.cat([conv(x), F.relu(conv(x))], 2),
+        lambda x: F.cat([F.linear(x, w(7, 7)), conv(x, padding=1)], 1),
+        lambda x: F.cat([conv(x, padding=1), F.linear(x, w(7, 7))], 1),
+        lambda x: F.linear(x, w(7, 7)) + conv(x, padding=1),
+        lambda x: conv(x, padding=1) + F.linear(x, w(7, 7)),
+        lambda x: F.relu(F.linear(conv(x), w(7, 5)) + F.pad(conv(x), (1, 1))),
+        lambda x: F.reshape(F.max_pool2d(x, 2), (-1, 2)),
+        lambda x: conv(F.reshape(conv(x), (4, 2, 3, 5)), 3),
+        lambda x: conv(x, padding=1) * F.sigmoid(F.global_avg_pool2d(x)),
+    ],
+)
+def test_mixed_layouts(forward):
+    verify(record(forward, X))
+    verify(record(forward, X, order="channels_last"))
+
+
+# -- alias_buffers
+
+
+def test_dense_strides():
+    assert dense_strides((2, 3, 4, 5), "logical") == (60, 20, 5, 1)
+    assert dense_strides((2, 3, 4, 5), "channels_last") == (60, 1, 15, 3)
+    assert dense_strides((2, 3), "channels_last") == (3, 1)
+    assert dense_strides((2, 3, 4, 5, 6), "channels_last") == (360, 1, 90, 18, 3)
+    assert dense_strides((), "logical") == ()
+
+
+@pytest.mark.parametrize(
+    ("forward", "copies"),
+    [
+        (lambda x: F.cat([conv(x), F.relu(conv(x)), F.avg_pool2d(x, 3, 1)], 1), 0),
+        (lambda x: F.cat([conv(x), F.cat([conv(x), conv(x)], 1)], 1), 0),
+        (lambda x: F.cat([F.cat([conv(x), conv(x)], 1), F.cat([conv(x), conv(x)], 1)], 1), 0),
+        (lambda x: F.cat([conv(x), conv(x)], 0), 0),
+        (lambda x: conv(F.cat([conv(x), conv(x)], 1)), 0),
+        (lambda x: F.cat([x, conv(x, padding=1)], 1), 1),
+        (lambda x: (lambda y: F.cat([y, y], 1))(conv(x)), 1),
+        (lambda x: F.cat([conv(x), conv(x)], 2), 1),
+        (lambda x: (lambda a, b: F.cat([F.cat([a, b], 1), F.cat([b, a], 1)], 1))(conv(x), conv(x)), 1),
+    ],
+)
+def test_parts_are_written_where_the_concatenation_lies(forward, copies):
+    made = verify(record(forward, X, order="channels_last"))
+    assert made.ops.count("cat") == copies
+
+
+def shared(x):
+    a, b = F.relu(conv(x)), conv(x)
+    return F.cat([a, F.cat([a, b], 1)], 1)
+
+
+def shared_twice(x):
+    a, b = F.relu(conv(x)), conv(x)
+    return F.cat([a, F.cat([b, a], 1), a], 1)
+
+
+def dense_block(x):
+    """DenseNet: every layer reads all before it."""
+    parts = [conv(x, padding=1)]
+    for _ in range(3):
+        parts.append(conv(F.relu(norm(F.cat(parts, 1))), 2, padding=1))
+    return F.cat(parts, 1)
+
+
+def chained(x):
+    """The same, concatenated step by step."""
+    y = conv(x, padding=1)
+    for _ in range(3):
+        y = F.cat([y, conv(y, 2, padding=1)], 1)
+    return F.cat([y, F.relu(y)], 1)
+
+
+def part_is_read_later(x):
+    a, b = conv(x), conv(x)
+    joined = F.relu(F.cat([a, b], 1))
+    return joined, F.tanh(a) + b
+
+
+def part_is_asked_for(x):
+    a, b = conv(x), conv(x)
+    return F.relu(F.cat([a, b], 1)), a
+
+
+def same_in_two(x):
+    a, b, c = conv(x), conv(x), conv(x)
+    return F.cat([a, b], 1), F.cat([c, a], 1)
+
+
+def part_of_itself(x):
+    a = conv(x, padding=1)
+    return F.cat([a, F.relu(a), F.tanh(a)], 1)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [shared, shared_twice, dense_block, chained, part_is_read_later, part_is_asked_for, same_in_two, part_of_itself],
+)
+@pytest.mark.parametrize("order", ["logical", "channels_last"])
+def test_shared_parts(forward, order):
+    verify(record(forward, X, order=order))
+
+
+def rows(x):
+    a, b = F.linear(x, w(3, 5)), F.linear(x, w(3, 5))
+    return F.relu(F.cat([a, F.cat([a, b], 0)], 0)), F.cat([a, b], 1)
+
+
+def test_shared_rows():
+    verify(record(rows, (2, 5)))
+
+
+@pytest.mark.parametrize(
+    ("forward", "inside"),
+    [
+        (lambda x: F.relu(F.max_pool2d(x, 2)), True),
+        (lambda x: F.max_pool2d(x, 2) + F.avg_pool2d(x, 2), True),
+        (lambda x: F.relu(x), False),
+        (lambda x: (lambda y: (F.relu(y), y))(F.max_pool2d(x, 2)), False),
+        (lambda x: (lambda y: F.relu(y) + F.max_pool2d(y, 1, 1, return_indices=True)[0])(F.max_pool2d(x, 2)), True),
+        (lambda x: (lambda y: F.tanh(F.relu(y)) - y)(F.max_pool2d(x, 2)), True),
+        (lambda x: (lambda y: y + y)(F.max_pool2d(x, 2)), False),
+        (lambda x: F.global_avg_pool2d(x) + F.max_pool2d(x, 2), False),
+        (lambda x: (lambda y: F.flatten(y, 1) + F.relu(F.flatten(y, 1)))(F.max_pool2d(x, 2)), False),
+        (lambda x: (lambda y: (F.relu(y), F.flatten(y, 1)))(F.max_pool2d(x, 2)), False),
+    ],
+)
+def test_elementwise_results_overwrite_what_nothing_reads_again(forward, inside):
+    made = verify(record(forward, X))
+    assert (made.plan.graph.notes.get("in place", 0) > 0) == inside
+
+
+def test_buffers_of_a_chain_are_used_again():
+    def chain(x):
+        for _ in range(12):
+            x = conv(x, padding=1)
+        return x
+
+    assert (
+        verify(record(chain, X)).plan.arena_bytes
+        <= verify(record(lambda x: conv(conv(conv(x, padding=1), padding=1), padding=1), X)).plan.arena_bytes
+    )
+
+
+def test_all_passes_have_a_place():
+    assert set(PASSES) == {fold_constants, drop_identities, fold_batch_norm, fuse_epilogues, assign_layouts, alias_buffers}
+    assert PASSES[-2:] == LAY_OUT
+
+
+# -- a graph that is not one
+
+
+def test_check_finds_a_value_that_is_read_too_early():
+    graph = record(lambda x: F.relu(F.tanh(x)), X)
+    graph.check()
+    graph.nodes.reverse()
+    with pytest.raises(GpucnnError, match=r"node 'relu' reads 'tanh' before it exists"):
+        graph.check()
+
+
+def test_check_finds_a_wrong_shape():
+    graph = record(lambda x: F.relu(x), X)
+    node = graph.nodes[0]
+    graph.nodes[0] = Node(Transpose((3, 2, 1, 0)), node.inputs, node.outputs, node.name)
+    with pytest.raises(GpucnnError, match=r"node 'relu' infers"):
+        graph.check()
+
+
+def test_check_finds_an_output_that_nothing_makes():
+    graph = record(lambda x: F.relu(x), X)
+    graph.nodes.clear()
+    with pytest.raises(GpucnnError, match=r"output '0' is made by no node"):
+        graph.check()
+
+
+def test_values_of_two_recordings_do_not_mix():
+    graph, other = record(lambda x: x, X), record(lambda x: x, X)
+    with pytest.raises(GpucnnError, match=r"relu: value 'x0' belongs to another recording"):
+        graph.append(Activation("relu"), [other.inputs["x0"]])
+
+
+def test_the_same_constant_is_held_once():
+    graph, a = Graph(), w(3)
+    assert graph.constant(a) is graph.constant(a)
+    assert graph.constant(a).name != graph.constant(a.copy()).name
+
+
+def test_prune_keeps_what_is_asked_for():
+    graph = record(lambda x: (F.tanh(x), F.relu(x))[1], X)
+    graph.prune()
+    assert names(graph) == ["relu"]
+    assert "relu" in str(graph)
+    assert repr(graph.nodes[0]).startswith("<node relu")
+
+
+def test_names_are_unique():
+    graph = record(lambda x: F.relu(F.relu(x)), X)
+    graph.append(Identity(), [graph.inputs["x0"]], "relu")
+    assert len({v.name for node in graph.nodes for v in node.outputs}) == 3
+
+
+@pytest.mark.parametrize(
+    ("forward", "keeps"),
+    [
+        (lambda x: F.relu(conv(x)), True),
+        (residual, True),
+        (lambda x: F.linear(F.flatten(x, 1), w(3, 140)), True),
+        (lambda x: F.linear(x, w(3, 7)), True),
+        (lambda x: F.reshape(x, (x.shape[0], -1)), True),
+        (lambda x: F.softmax(x, 1), True),
+        (lambda x: x + w(4, 1, 1), True),
+        (lambda x: x + w(1, 4, 1, 1), True),
+        (lambda x: x * F.global_avg_pool2d(x), True),
+        (lambda x: F.permute(x, (0, 2, 3, 1)), True),
+        (lambda x: F.cat([x, x], 1), True),
+        (lambda x: F.pad(x, (1, 1)), True),
+        (lambda x: F.max_pool2d(x, 2, return_indices=True)[1], True),
+        (lambda x: F.softmax(x, 0), False),
+        (lambda x: F.softmax(x, -4), False),
+        (lambda x: F.flatten(x, 0), False),
+        (lambda x: F.reshape(x, (-1, 7)), False),
+        (lambda x: F.permute(x, (1, 0, 2, 3)), False),
+        (lambda x: F.cat([x, x], 0), False),
+        (lambda x: F.pad(x, (0, 0, 0, 0, 0, 0, 1, 0)), False),
+        (lambda x: x + w(2, 4, 5, 7), False),
+        (lambda x: F.conv2d(x, F.permute(x, (0, 1, 2, 3))), False),
+        (lambda x: F.cat([x, w(2, 1, 5, 7)], 1), False),
+        (lambda x: (F.relu(x), F.softmax(x, 0)), False),
+        (lambda x: (F.relu(x), F.softmax(x, 1)), True),
+    ],
+)
+def test_which_nets_keep_images_apart(forward, keeps):
+    assert record(forward, X).keeps_batch() == keeps
+
+
+def test_truth_of_a_layer_is_its_value_before_fusion():
+    """The graph as recorded knows every layer; asking for one keeps it whole."""
+    graph = record(lambda x: F.relu(norm(conv(x))), X)
+    graph.outputs = {**graph.outputs, "conv": graph.layers["conv2d"], "norm": graph.layers["batch_norm"]}
+    feeds = draw_feeds(graph)
+    expected = truth(graph, feeds)
+    y = Planned(graph).run(feeds)
+    for name, layer in (("conv", "conv2d"), ("norm", "batch_norm"), ("0", "relu")):
+        assert_true(y[name], expected[layer])

@@ -1,0 +1,138 @@
+"""A graph's true values, and how far a float32 plan of it may lie from them, whatever the passes made of it.
+
+``truth`` runs every node's reference in float64 and carries a bound of the error along (running error analysis, Higham 2002, 3.3): what
+an op makes of the errors of its inputs, and what its own rounding adds. Constants that a pass folds in float64 and rounds once are
+covered by the few roundings that ``close`` allows every op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from close import FEW, local_error
+
+from gpucnn import plan
+from gpucnn.backends.cpu import CpuBackend
+from gpucnn.graph import Graph, Value
+from gpucnn.ops import Activation, BatchNorm, Binary, Conv, Linear, Op, Pad, Softmax
+from gpucnn.passes import PASSES
+from gpucnn.spec import Spec
+
+EPS = float(np.finfo(np.float32).eps)
+
+
+class AlwaysLanes(CpuBackend):
+    """Splits every step that can be split, however small."""
+
+    def lanes_for(self, flops: int, least: int = 0) -> int:
+        return self.lanes
+
+
+def record(forward: Callable[..., Any], *shapes: tuple[int, ...], order: Any = "logical", dtype: str = "float32") -> Graph:
+    """The graph of ``forward(x0, x1, …)``, with outputs "0", "1", …."""
+    graph = Graph()
+    inputs = [graph.input(f"x{i}", Spec(s, np.dtype(dtype)), order if len(s) >= 3 else "logical") for i, s in enumerate(shapes)]
+    made = forward(*inputs)
+    made = made if isinstance(made, (tuple, list)) else (made,)
+    graph.outputs = {str(i): v for i, v in enumerate(made)}
+    return graph
+
+
+def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
+    """What the op makes of errors in its inputs."""
+    e = errors[0]
+    match op:
+        case Conv() | Linear():
+            return op.reference(np, e, np.abs(values[1]))[0]
+        case Activation(kind):
+            return e / 4 if kind == "sigmoid" else e  # no steeper than that
+        case Softmax():
+            return np.broadcast_to(e.max(axis=op.dim, keepdims=True) / 2, e.shape) if e.size else e  # rows of its Jacobian: at most 1/2
+        case Binary("add" | "sub"):
+            return e + errors[1]
+        case Binary("mul"):
+            x, y = map(np.abs, values)
+            return x * errors[1] + y * e + e * errors[1]
+        case Binary():
+            raise NotImplementedError("a quotient has no bound")
+        case BatchNorm():
+            return replace(op).reference(np, e, 0 * values[1], values[2], None if values[3] is None else np.abs(values[3]))[0]
+        case Pad():
+            return replace(op, value=0.0).reference(np, e)[0]
+        case _:  # maxima and means of errors, and what only moves them
+            return op.reference(np, *errors)[0]
+
+
+def truth(graph: Graph, feeds: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """True value and bound of the error of every output of a graph as recorded; of every layer too, under its name."""
+    known: dict[Value, tuple[Any, Any]] = {v: (feeds[name].astype(np.float64), np.zeros(v.shape)) for name, v in graph.inputs.items()}
+    for node in graph.nodes:
+        for v in node.inputs:
+            if v is not None and v.is_constant:
+                known[v] = (np.asarray(v.data, np.float64), np.zeros(v.shape))
+        values = tuple(None if v is None else known[v][0] for v in node.inputs)
+        errors = tuple(None if v is None else known[v][1] for v in node.inputs)
+        largest = tuple(None if v is None else np.abs(v) + e for v, e in zip(values, errors))
+        exact = node.op.reference(np, *values)[0]
+        if isinstance(node.op, BatchNorm):
+            largest = (largest[0], *values[1:])
+        local = 2 * local_error(node.op, values if isinstance(node.op, Softmax) else largest, np.float32)
+        error = _carry(node.op, values, errors) + np.broadcast_to(local, exact.shape)
+        known[node.outputs[0]] = (exact, error)
+    everything = {**graph.layers, **graph.outputs}
+    return {name: known[v] if v in known else (np.asarray(v.data, np.float64), np.zeros(v.shape)) for name, v in everything.items()}
+
+
+def assert_true(actual: Any, expected: tuple[Any, Any], what: str = "") -> None:
+    """Assert that float32 values lie within the bound of the true ones."""
+    exact, error = expected
+    assert actual.shape == exact.shape
+    assert actual.dtype == np.float32
+    limit = error + FEW * EPS * np.abs(exact) + float(np.finfo(np.float32).smallest_normal)
+    wrong = ~(np.abs(actual - exact) <= limit)
+    if wrong.any():
+        at = tuple(int(k) for k in np.argwhere(wrong)[0])
+        raise AssertionError(f"{what}{int(wrong.sum())} of {wrong.size} wrong, first at {at}: {actual[at]} for {exact[at]} ± {limit[at]}")
+
+
+class Planned:
+    """A graph planned and bound; ``run`` fills the arena with NaNs (bytes of 0xFF) first."""
+
+    def __init__(self, graph: Graph, *, backend: CpuBackend | None = None, passes: Any = PASSES, choose: Any = plan.choose_first) -> None:
+        self.backend = backend or CpuBackend()
+        self.plan = plan.compile(graph, self.backend, passes=passes, choose=choose)
+        self.program = self.plan.bind()
+
+    @property
+    def ops(self) -> list[str]:
+        """Names of the ops of the steps that run."""
+        return [step.node.op.name for step in self.plan.steps]
+
+    def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        self.program.arena[...] = 0xFF
+        for name, array in feeds.items():
+            self.backend.write(self.program.inputs[name], array)
+        with self.backend.session():
+            self.program.run()
+        return {name: self.backend.read(v) for name, v in self.program.outputs.items()}
+
+
+def draw_feeds(graph: Graph, seed: int = 0) -> dict[str, Any]:
+    """Random inputs."""
+    rng = np.random.default_rng(seed)
+    return {name: rng.standard_normal(v.shape).astype(v.dtype) for name, v in graph.inputs.items()}
+
+
+def verify(graph: Graph, **planned: Any) -> Planned:
+    """Plan a recorded graph, run it twice on poisoned memory, and hold its outputs to the truth; returns the plan."""
+    feeds = draw_feeds(graph)
+    expected = truth(graph, feeds)
+    made = Planned(graph, **planned)
+    first, second = made.run(feeds), made.run(feeds)
+    for name, y in first.items():
+        assert_true(y, expected[name], f"output {name!r}: ")
+        np.testing.assert_array_equal(y.view(np.uint32) if y.ndim else y, second[name].view(np.uint32) if y.ndim else second[name])
+    return made
