@@ -42,7 +42,8 @@ class Net:
         self.graph = Graph()
         n, c, h, w = (self.whole(a, b) for a, b in ((1, 3), (1, 4), (3, 7), (3, 7)))
         order = self.of("logical", "channels_last")
-        self.maps = [self.graph.input("x0", Spec((n, c, h, w), np.dtype(np.float32)), order)]
+        spec = Spec((n, c, h, w), np.dtype(np.float32))
+        self.maps = [self.graph.input(f"x{i}", spec, order) for i in range(self.whole(1, 2))]
         self.rows: list[Value] = []
         for _ in range(self.whole(1, 12)):
             grow = self.of(*(GROW if not self.rows else (*GROW, *GROW_ROWS)))

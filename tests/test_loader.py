@@ -75,7 +75,10 @@ def test_imagenet_names_only_where_they_fit(lenet_state):
 
 @pytest.mark.parametrize(
     ("labels", "said"),
-    [("nowhere.txt", "labels: nowhere.txt cannot be read"), (["one"], "1 labels were given, the output is output n×10; give one label a class")],
+    [
+        ("nowhere.txt", "labels: nowhere.txt cannot be read"),
+        (["one"], "1 labels were given, the output is output n×10; give one label a class"),
+    ],
 )
 def test_labels_that_do_not_fit(labels, said, lenet_state):
     with pytest.raises(ModelError, match=said):
