@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import threading
 from collections import OrderedDict
@@ -399,5 +398,5 @@ def compile(
 
 def recorder(net: nn.Module) -> Record:
     """Return a function that records the net's forward on values, with the weights that it has now."""
-    kept = copy.deepcopy(net)
+    kept = nn.snapshot(net)
     return lambda *values: nn.record(kept, values[0].graph, *values)

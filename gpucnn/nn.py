@@ -66,8 +66,8 @@ class Parameter:
         """Take other values, of the same shape; they are not copied."""
         self._array = array
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        """Share the array: a copy of a net costs nothing, and keeps its weights when the net is given others."""
+    def twin(self) -> Parameter:
+        """Another parameter with the same array, which keeps it when this one is given another."""
         twin = Parameter(self.shape, self._fill)
         twin.set(self.array)
         return twin
@@ -120,6 +120,12 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         if "_modules" not in self.__dict__:
             raise GpucnnError(f"{type(self).__name__}: call super().__init__() before assigning {name!r}")
+        held = self._parameters.get(name) or self._buffers.get(name)
+        if held is not None and not isinstance(value, Parameter) and value is not None:
+            raise ModelError(
+                f"{type(self).__name__}: {name!r} is a parameter of shape {shape_text(held.shape)}; "
+                "give it other values with load_state_dict, or assign an nn.Parameter"
+            )
         for table in (self._parameters, self._buffers, self._modules):
             table.pop(name, None)
         self.__dict__.pop(name, None)
@@ -262,6 +268,24 @@ class Module:
 
 def _some(names: list[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f", and {len(names) - most} more" if len(names) > most else "")
+
+
+def snapshot(net: Module, made: dict[int, Any] | None = None) -> Module:
+    """Return the same net with the weights that it has now: arrays are shared, and later ``load_state_dict`` calls do not reach it."""
+    made = {} if made is None else made
+
+    def twin(parameter: Parameter) -> Parameter:
+        found: Parameter = made.setdefault(id(parameter), parameter.twin())
+        return found
+
+    if id(net) not in made:
+        copy = made[id(net)] = object.__new__(type(net))
+        copy.__dict__.update(net.__dict__)
+        copy.__dict__["_parameters"] = {name: twin(p) for name, p in net._parameters.items()}
+        copy.__dict__["_buffers"] = {name: twin(p) for name, p in net._buffers.items()}
+        copy.__dict__["_modules"] = {name: snapshot(child, made) for name, child in net._modules.items()}
+    result: Module = made[id(net)]
+    return result
 
 
 def record(net: Module, graph: Graph, *inputs: Value) -> tuple[Value, ...]:

@@ -597,3 +597,8 @@ def test_more_sizes_than_a_model_keeps(model, net):
     for h, w in [*sizes, *sizes[::-1]]:
         x = images(1, 3, h, w)
         assert_true(model(x), expected(net, x)["0"])
+
+
+def test_describe_calls_no_weight_of_a_norm_a_residual():
+    with gpucnn.compile(nn.BatchNorm2d(3), (1, 3, 4, 4)) as made:
+        assert "residual" not in made.describe()
