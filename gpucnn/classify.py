@@ -80,8 +80,10 @@ class Classifier:
     ----------
     model : str, path-like or Model
         A zoo name, a file, a folder, or a model that is loaded already (and stays the caller's to close).
-    weights, labels, preprocess, device, precision
+    weights, device, precision
         As ``gpucnn.load``; they belong to a model that is still to be loaded.
+    labels, preprocess
+        As ``gpucnn.load``; for a model that is loaded already, in place of its own.
     batch_size : int or "auto"
         Images that go through the network together. It changes speed and memory, never a bit of the scores.
     top : int
@@ -133,23 +135,26 @@ class Classifier:
 
             self.model = load(model, weights=weights, labels=labels, preprocess=preprocess, device=device, precision=precision)
         else:
-            options = {"weights": weights, "labels": labels, "preprocess": preprocess}
-            given = [name for name, value in options.items() if value is not None]
+            given = ["weights"] if weights is not None else []
             given += [name for name, value in (("device", device), ("precision", precision)) if value != "auto"]
             if given:
                 raise ModelError(f"Classifier: the model is loaded already: give {', '.join(given)} to gpucnn.load")
             self.model = model
 
-        record = self.model.preprocess
+        record = preprocess or self.model.preprocess
         if record is None:
             raise ModelError(
                 f"{self.model.name}: the model does not say how photographs become its input; "
                 "give preprocess=Preprocess(size=…, mean=…, std=…)"
             )
         self._record: Preprocess = record
-        self._scorer = self.model.scorer()
+        self._scorer = self.model.scorer() if record is self.model.preprocess else self.model.scorer(record)
         self.top = min(top, self._scorer.classes)
         self.labels: tuple[str, ...] | None = self.model.labels
+        if labels is not None and not self._owns_model:
+            from .loader import read_labels
+
+            self.labels = read_labels(labels, 0)[0]
         if self.labels is not None and len(self.labels) != self._scorer.classes:
             raise ModelError(
                 f"{self.model.name}: {self._scorer.classes} classes, but {len(self.labels)} labels "
@@ -202,6 +207,8 @@ class Classifier:
                         failure, exhausted = error, True
                     else:
                         path = os.fspath(item) if isinstance(item, (str, os.PathLike)) else None
+                        if isinstance(item, np.ndarray):  # whoever made it may fill it with the next frame
+                            item = item.copy()
                         pending.append((path, pool.submit(_decoded, item, self._record)))
                         del item
                 if not pending:

@@ -157,7 +157,7 @@ def _seconds(text: str) -> float:
 
 def _demo(args: argparse.Namespace) -> int:
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", "photos")
-    with suppress(ValueError):  # Windows, on another drive
+    with suppress(ValueError, OSError):  # Windows on another drive; a working directory that is gone
         folder = min(folder, os.path.relpath(folder), key=len)
     args.paths = [folder]
     return _classify(args)
@@ -169,6 +169,8 @@ def _classify(args: argparse.Namespace) -> int:
 
     items = _found(args.paths)
     _calm_pillow()
+    if args.output:
+        _refuse_image(args.output, args.paths)
     output = OutputFile(args.output) if args.output else None
     put = output.write if output else _to_stdout
     images = errors = 0
@@ -209,6 +211,16 @@ def _classify(args: argparse.Namespace) -> int:
     counted = f"{images} image{'s' * (images != 1)}, {errors} error{'s' * (errors != 1)}"
     _inform(args, f"{counted}, {images / max(seconds, 1e-9):.1f} images/s")
     return SOME_FAILED if errors else OK
+
+
+def _refuse_image(output: str, paths: Sequence[str]) -> None:
+    """Never overwrite a photograph: `-o *.jpg` would make the first match the output."""
+    from .images import SUFFIXES
+
+    if output.lower().endswith(SUFFIXES):
+        raise GpucnnError(f"-o {output}: that is the name of an image; rows would overwrite it. Name a .txt, .csv or .jsonl file")
+    if os.path.exists(output) and any(os.path.isfile(p) and os.path.samefile(p, output) for p in paths):
+        raise GpucnnError(f"-o {output}: that is one of the inputs; rows would overwrite it")
 
 
 def _devices(args: argparse.Namespace) -> int:
@@ -269,7 +281,10 @@ def _inform(args: argparse.Namespace, text: str) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"gpucnn: {text}", file=sys.stderr, flush=True)
+    if sys.stderr is None:  # closed: print would then take stdout, which carries rows only
+        return
+    with suppress(OSError):  # a full disk behind stderr is no reason to lose rows
+        print(f"gpucnn: {text}", file=sys.stderr, flush=True)
 
 
 def _to_stdout(text: str) -> None:

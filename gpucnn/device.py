@@ -76,6 +76,8 @@ def choose_device(request: str) -> Choice:
     DeviceError
         The request is none of these, or names a GPU that cannot be used: only ``"auto"`` may settle for the CPU.
     """
+    if not isinstance(request, str):
+        raise DeviceError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:<index>', got {request!r}")
     if request == "cpu":
         return Choice("cpu", "asked for")
     known = devices()

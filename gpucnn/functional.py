@@ -78,6 +78,21 @@ def _apply(op: Op, *inputs: Any) -> tuple[Any, ...]:
     return plan.evaluate(op, *inputs)
 
 
+def _binary(kind: str, x: Any, y: Any) -> Any:
+    """A Python number takes the dtype of the other side."""
+    if isinstance(y, (int, float)) and hasattr(x, "dtype"):
+        y = np.asarray(y, x.dtype)
+    elif isinstance(x, (int, float)) and hasattr(y, "dtype"):
+        x = np.asarray(x, y.dtype)
+    return _apply(Binary(kind), x, y)[0]
+
+
+def _whole(op: str, name: str, value: Any) -> int:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+        raise ShapeError(f"{op}: {name} must be a whole number, got {value!r}")
+    return int(value)
+
+
 def _pair(op: str, name: str, value: Any) -> tuple[int, int]:
     """``value`` for both axes; whole numbers only."""
     items = (value, value) if isinstance(value, (int, np.integer)) else tuple(value) if isinstance(value, Sequence) else ()
@@ -148,7 +163,8 @@ def conv2d(
     array([[45., 54.],
            [81., 90.]], dtype=float32)
     """
-    op = Conv(_pair("conv2d", "stride", stride), _padding("conv2d", padding), _pair("conv2d", "dilation", dilation), int(groups))
+    strides, dilations = _pair("conv2d", "stride", stride), _pair("conv2d", "dilation", dilation)
+    op = Conv(strides, _padding("conv2d", padding), dilations, _whole("conv2d", "groups", groups))
     y: T = _apply(op, x, weight, bias)[0]
     return y
 
@@ -182,7 +198,7 @@ def linear(x: T, weight: Any, bias: Any = None) -> T:
     return y
 
 
-def batch_norm(x: T, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> T:
+def batch_norm(x: T, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5) -> T:
     """Normalise each channel by the statistics of training: ``(x − mean)/sqrt(var + eps)·weight + bias``.
 
     Parameters
@@ -191,6 +207,7 @@ def batch_norm(x: T, running_mean: Any, running_var: Any, weight: Any = None, bi
     running_mean, running_var : array, (c,), dtype of x
     weight, bias : array, (c,), dtype of x, optional
     eps : float
+        By name only: PyTorch has ``training`` and ``momentum`` before it, which inference does not know.
 
     Returns
     -------
@@ -320,6 +337,8 @@ def avg_pool2d(
     kernel = _pair("avg_pool2d", "kernel_size", kernel_size)
     strides = kernel if stride is None else _pair("avg_pool2d", "stride", stride)
     pads = _padding("avg_pool2d", padding)
+    if divisor_override is not None:
+        divisor_override = _whole("avg_pool2d", "divisor_override", divisor_override)
     y: T = _apply(AvgPool(kernel, strides, pads, bool(ceil_mode), bool(count_include_pad), divisor_override), x)[0]
     return y
 
@@ -354,6 +373,8 @@ def adaptive_avg_pool2d(x: T, output_size: Size2) -> T:
     array([[[[1.5, 2.5]]]], dtype=float32)
     """
     size = _pair("adaptive_avg_pool2d", "output_size", output_size)
+    if not isinstance(x, Value):
+        x = np.asarray(x)
     if len(x.shape) == 4 and 0 not in x.shape[2:]:
         h, w = x.shape[2:]
         if size == (1, 1):
@@ -421,22 +442,22 @@ def softmax(x: T, dim: int) -> T:
 
 def add(x: Any, y: Any) -> Any:
     """Return ``x + y``; shapes broadcast, dtypes must agree."""
-    return _apply(Binary("add"), x, y)[0]
+    return _binary("add", x, y)
 
 
 def sub(x: Any, y: Any) -> Any:
     """Return ``x − y``; shapes broadcast, dtypes must agree."""
-    return _apply(Binary("sub"), x, y)[0]
+    return _binary("sub", x, y)
 
 
 def mul(x: Any, y: Any) -> Any:
     """Return ``x·y``; shapes broadcast, dtypes must agree."""
-    return _apply(Binary("mul"), x, y)[0]
+    return _binary("mul", x, y)
 
 
 def div(x: Any, y: Any) -> Any:
     """Return ``x/y``, floating point; shapes broadcast, dtypes must agree."""
-    return _apply(Binary("div"), x, y)[0]
+    return _binary("div", x, y)
 
 
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
@@ -491,8 +512,8 @@ def pad(x: T, pad: Sequence[int], mode: str = "constant", value: float = 0.0) ->
     >>> pad(np.float32([[1, 2]]), (1, 0))
     array([[0., 1., 2.]], dtype=float32)
     """
-    amounts = [int(p) for p in pad]
-    ndim = len(x.shape)
+    amounts = [_whole("pad", "each amount", p) for p in pad]
+    ndim = len(x.shape) if isinstance(x, Value) else np.ndim(x)
     if len(amounts) % 2 or len(amounts) > 2 * ndim:
         raise ShapeError(f"pad: pad must hold a pair (before, after) for each of at most {ndim} axes, got {tuple(pad)}")
     pairs = [(0, 0)] * (ndim - len(amounts) // 2) + [(amounts[i], amounts[i + 1]) for i in range(len(amounts) - 2, -1, -2)]

@@ -64,9 +64,12 @@ def load(
     >>> model.labels[281]
     'tabby'
     """
-    text = os.fspath(source)
-    if not isinstance(text, str):
-        raise ModelError(f"load: source must be a zoo name or a path, got {text!r}")
+    if not isinstance(source, (str, os.PathLike)) or not isinstance(text := os.fspath(source), str):
+        raise ModelError(f"load: source must be a zoo name or a path, got {source!r}; gpucnn.compile takes a net")
+    if weights is not None and not isinstance(weights, (str, os.PathLike, Mapping)):
+        raise ModelError(f"load: weights must be a path or a mapping of names to arrays, got {type(weights).__name__}")
+    if preprocess is not None and not isinstance(preprocess, Preprocess):
+        raise ModelError(f"load: preprocess must be a gpucnn.Preprocess, got {type(preprocess).__name__}")
     given = (labels, preprocess, device, precision)
     if text in zoo.ENTRIES:
         packaged = data.folder(text)
@@ -124,7 +127,7 @@ def _architecture(
     spec = Spec((1, entry.in_channels, *record.size), np.dtype(np.float32))
     record_net = recorder(net)
     head = net.state_shapes()[entry.head][0]
-    names, labels_source = _labels(labels, head if entry.num_classes == 1000 else 0)
+    names, labels_source = read_labels(labels, head if entry.num_classes == 1000 else 0)
     return Model(
         record_net,
         {"input": spec},
@@ -138,8 +141,8 @@ def _architecture(
     )
 
 
-def _labels(labels: Any, classes: int) -> tuple[tuple[str, ...] | None, str]:
-    """Names and where they come from."""
+def read_labels(labels: Any, classes: int) -> tuple[tuple[str, ...] | None, str]:
+    """Return the names of the classes and where they come from; None stands for ImageNet's where there are 1000."""
     if labels is None:
         if classes != 1000:
             return None, "none: classes are numbers"
@@ -148,6 +151,8 @@ def _labels(labels: Any, classes: int) -> tuple[tuple[str, ...] | None, str]:
         return _imagenet(), "ImageNet-1k"
     if isinstance(labels, (str, os.PathLike)):
         return _label_file(Path(labels)), os.fspath(labels)
+    if not isinstance(labels, Sequence):
+        raise ModelError(f"labels: expected a path, a sequence of names or 'imagenet', got {type(labels).__name__}")
     return tuple(str(name) for name in labels), "given"
 
 
@@ -186,7 +191,7 @@ def _folder(
         config = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{path}: a model folder needs config.json and model.safetensors; there is no config.json") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file}: cannot be read: {error}") from error
     name = config.get("architecture") if isinstance(config, dict) else None
     if not isinstance(name, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from .backends.cpu import CpuBackend
 from .device import choose_device
 from .errors import GpucnnError, ModelError, ShapeError, UnsupportedError
 from .graph import Graph, Value
-from .ops import Activation, Order, Softmax
+from .ops import Activation, Flatten, Identity, Order, Reshape, Softmax
 from .plan import Plan
 from .plan import compile as compile_graph
 from .preprocess import Preprocess, normalisation_table
@@ -120,12 +121,8 @@ class Model:
         self._record, self._specs, self._orders = record, dict(input_specs), dict(orders or {})
         self._packed: dict[Any, tuple[Any, ...]] = {}
         self._runners: OrderedDict[Any, Runner] = OrderedDict()
-        self._lock = threading.Lock()
         self._closed = False
-        cores = settings().threads
-        self._side_by_side = CpuBackend()
-        self._alone = CpuBackend(lanes=cores)
-        self._pool = ThreadPoolExecutor(cores - 1, "gpucnn-replica") if cores > 1 else None
+        self._hire()
         graph = self._trace({k: s.shape for k, s in self._specs.items()})
         self._splits = self._rows_are_apart()
         if not self._splits:
@@ -139,6 +136,16 @@ class Model:
         if labels is not None and (len(self.outputs) != 1 or self.outputs[0].shape[1:2] != (len(labels),)):
             shapes = ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in self.outputs)
             raise ModelError(f"{name}: {len(labels)} labels were given, the output is {shapes}; give one label a class")
+
+    def _hire(self) -> None:
+        """Threads and what belongs to them; anew in a forked child, where the parent's threads do not exist."""
+        cores = settings().threads
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._runners.clear()
+        self._side_by_side = CpuBackend()
+        self._alone = CpuBackend(lanes=cores)
+        self._pool = ThreadPoolExecutor(cores - 1, "gpucnn-replica") if cores > 1 else None
 
     # -- calling
 
@@ -170,14 +177,20 @@ class Model:
         ModelError
             An output is unknown.
         """
+        if not isinstance(inputs, Mapping):
+            raise ShapeError(f"{self.name}: run takes a mapping of input names to arrays, got {type(inputs).__name__}")
+        if isinstance(outputs, str):
+            raise ShapeError(f"{self.name}: outputs must be a sequence of names, got the string {outputs!r}; write [{outputs!r}]")
         return self._run(dict(inputs), None if outputs is None else tuple(outputs))
 
-    def scorer(self) -> Scorer:
-        """Return what the Classifier runs: bytes of images in, probabilities out."""
-        return Scorer(self)
+    def scorer(self, preprocess: Preprocess | None = None) -> Scorer:
+        """Return what the Classifier runs: bytes of images in, probabilities out; ``preprocess`` where it differs from the model's."""
+        return Scorer(self, preprocess)
 
     def _run(self, feeds: dict[str, Any], wanted: tuple[str, ...] | None, throughput: bool = False) -> dict[str, Array]:
         arrays, n = self._check(feeds)
+        if self._process != os.getpid():
+            self._hire()
         shapes = {name: a.shape for name, a in arrays.items()}
         if n == 0:
             graph = self._trace({k: (0 if self._splits else s[0], *s[1:]) for k, s in shapes.items()}, wanted)
@@ -307,13 +320,13 @@ class Scorer:
         Images that keep all cores busy once.
     """
 
-    def __init__(self, model: Model) -> None:
-        if model.preprocess is None:
+    def __init__(self, model: Model, preprocess: Preprocess | None = None) -> None:
+        record = preprocess or model.preprocess
+        if record is None:
             raise ModelError(f"{model.name}: does not say how to prepare photographs; pass preprocess=Preprocess(...)")
         if len(model._specs) != 1 or model._tuple or not model._splits:
             raise ModelError(f"{model.name}: is no image classifier; it needs one input, one output, and images that do not mix")
         ((name, spec),) = model._specs.items()
-        record = model.preprocess
         if spec.ndim != 4 or spec.shape[1] != record.channels:
             raise ModelError(
                 f"{model.name}: the input is {shape_text(spec.shape)}, preprocess makes images of {record.channels} channels"
@@ -322,12 +335,13 @@ class Scorer:
 
         def score(x: Value) -> tuple[Value, ...]:
             (y,) = model._record(F.lookup(x, table))
+            is_probability = _ends_in_probabilities(y)
             while y.ndim > 2 and y.shape[-1] == 1:
                 y = F.reshape(y, y.shape[:-1])
             if y.ndim != 2:
                 raise ModelError(f"{model.name}: is no image classifier; its output has shape {shape_text(y.shape)}, not (n, classes)")
-            ends = y.producer.op if y.producer is not None else None
-            is_probability = isinstance(ends, Softmax) or (isinstance(ends, Activation) and ends.kind == "sigmoid")
+            if y.shape[1] < 2:
+                raise ModelError(f"{model.name}: has one output a photograph; softmax over one class is always 1")
             return (y if is_probability else F.softmax(y, 1),)
 
         image = Spec((1, record.channels, *record.size), np.dtype(np.uint8))
@@ -346,6 +360,16 @@ class Scorer:
         """Let go of the arenas and threads; the model stays."""
         self._model._packed = {}
         self._model.close()
+
+
+def _ends_in_probabilities(y: Value) -> bool:
+    """Whether a softmax or sigmoid made y, looking back through what only moves or names values."""
+    node = y.producer
+    while node is not None and isinstance(node.op, (Reshape, Flatten, Identity)):
+        x = node.inputs[0]
+        node = x.producer if x is not None else None
+    op = node.op if node is not None else None
+    return isinstance(op, Softmax) or (isinstance(op, Activation) and op.kind == "sigmoid")
 
 
 def compile(
@@ -385,6 +409,8 @@ def compile(
     """
     if not isinstance(net, nn.Module):
         raise ModelError(f"compile: net must be a gpucnn.nn.Module, got {type(net).__name__}; gpucnn.load takes names and files")
+    if not isinstance(input_shape, (tuple, list)):
+        raise ShapeError(f"compile: input_shape must be (n, c, h, w) in whole numbers, got {input_shape!r}")
     several = len(input_shape) > 0 and isinstance(input_shape[0], (tuple, list))
     shapes: list[Any] = list(input_shape) if several else [input_shape]
     for shape in shapes:

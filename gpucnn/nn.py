@@ -67,9 +67,10 @@ class Parameter:
         self._array = array
 
     def twin(self) -> Parameter:
-        """Another parameter with the same array, which keeps it when this one is given another."""
+        """Another parameter with the same array, which keeps it when this one is given another; the array becomes read-only."""
         twin = Parameter(self.shape, self._fill)
         twin.set(self.array)
+        self.array.flags.writeable = False
         return twin
 
 
@@ -196,16 +197,24 @@ class Module:
             for name, p in (*module._parameters.items(), *module._buffers.items())
         }
 
-    def load_state_dict(self, state: Mapping[str, Array]) -> Module:
-        """Take the arrays of ``state``; returns self.
+    def load_state_dict(self, state: Mapping[str, Array], *, assign: bool = False) -> Module:
+        """Take the values of ``state``; returns self.
 
-        Floating-point arrays of any width become float32; ``num_batches_tracked`` is of no use here and ignored.
+        Numbers of any width become float32; ``num_batches_tracked`` is of no use here and ignored.
+
+        Parameters
+        ----------
+        state : mapping of str to array
+        assign : bool
+            Keep float32 arrays as they are instead of copying them; they must not be changed afterwards.
 
         Raises
         ------
         ModelError
             Names are missing, unexpected, or have another shape or a type that is no number: all in one message, and nothing is taken.
         """
+        if not isinstance(state, Mapping):
+            raise ModelError(f"load_state_dict: expected a mapping of names to arrays, got {type(state).__name__}")
         own = {name: p for table in ("_parameters", "_buffers") for name, p in self._named(table)}
         given = {name: a for name, a in state.items() if name.rsplit(".", 1)[-1] != "num_batches_tracked"}
         problems = []
@@ -224,7 +233,7 @@ class Module:
         if problems:
             raise ModelError(f"{type(self).__name__}: the weights do not fit; " + "; ".join(problems))
         for name, a in given.items():
-            own[name].set(np.ascontiguousarray(a, dtype=np.float32))
+            own[name].set(np.ascontiguousarray(a, dtype=np.float32) if assign else np.array(a, dtype=np.float32, order="C"))
         return self
 
     # -- running
@@ -271,7 +280,10 @@ def _some(names: list[str], most: int = 8) -> str:
 
 
 def snapshot(net: Module, made: dict[int, Any] | None = None) -> Module:
-    """Return the same net with the weights that it has now: arrays are shared, and later ``load_state_dict`` calls do not reach it."""
+    """Return the same net with the weights that it has now: later ``load_state_dict`` calls do not reach it.
+
+    Arrays are shared and become read-only: a plan has packed some and reads others, and a change would reach only the latter.
+    """
     made = {} if made is None else made
 
     def twin(parameter: Parameter) -> Parameter:
@@ -343,7 +355,9 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self._modules)
 
-    def __getitem__(self, i: int) -> Module:
+    def __getitem__(self, i: int | slice) -> Module:
+        if isinstance(i, slice):
+            return type(self)(OrderedDict(list(self._modules.items())[i]))
         layer: Module = list(self._modules.values())[i]
         return layer
 
@@ -380,7 +394,10 @@ class Conv2d(Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        for name, value in {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}.items():
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise ModelError(f"Conv2d: {name} must be a whole number of at least 1, got {value!r}")
+        if in_channels % groups or out_channels % groups:
             raise ModelError(f"Conv2d: groups {groups} must divide in_channels {in_channels} and out_channels {out_channels}")
         kernel = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel
@@ -402,19 +419,23 @@ class BatchNorm2d(Module):
     num_features : int
         Channels.
     eps : float
+    momentum : float or None
+        Taken for PyTorch's sake; only training knows it.
+    affine : bool
+        Whether there are weight and bias.
     """
 
-    def __init__(self, num_features: int, eps: float = 1e-5) -> None:
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
         super().__init__()
         self.num_features, self.eps = num_features, eps
-        self.weight = Parameter((num_features,), _ones)
-        self.bias = Parameter((num_features,), _zeros)
+        self.weight = Parameter((num_features,), _ones) if affine else None
+        self.bias = Parameter((num_features,), _zeros) if affine else None
         self.register_buffer("running_mean", Parameter((num_features,), _zeros))
         self.register_buffer("running_var", Parameter((num_features,), _ones))
 
     def forward(self, x: Any) -> Any:
         """Shape of x."""
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
 class Linear(Module):
@@ -488,7 +509,10 @@ class AdaptiveAvgPool2d(Module):
 
 
 class ReLU(Module):
-    """``max(x, 0)``."""
+    """``max(x, 0)``. ``inplace`` is taken for PyTorch's sake: what shares memory is decided by the plan."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
 
     def forward(self, x: Any) -> Any:
         """Shape of x."""
@@ -496,7 +520,10 @@ class ReLU(Module):
 
 
 class ReLU6(Module):
-    """``min(max(x, 0), 6)``."""
+    """``min(max(x, 0), 6)``. ``inplace`` is taken for PyTorch's sake."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
 
     def forward(self, x: Any) -> Any:
         """Shape of x."""
@@ -504,9 +531,9 @@ class ReLU6(Module):
 
 
 class Hardtanh(Module):
-    """``min(max(x, min_val), max_val)``."""
+    """``min(max(x, min_val), max_val)``. ``inplace`` is taken for PyTorch's sake."""
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.min_val, self.max_val = min_val, max_val
 
@@ -556,9 +583,9 @@ class Flatten(Module):
 
 
 class Dropout(Module):
-    """x as it is: at inference nothing is dropped."""
+    """x as it is: at inference nothing is dropped. ``inplace`` is taken for PyTorch's sake."""
 
-    def __init__(self, p: float = 0.5) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         self.p = p
 

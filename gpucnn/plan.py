@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from .backends.base import Backend, Call, Impl, Reference
+from .backends.base import Backend, Call, Impl, Packed, Reference
 from .errors import UnsupportedError
 from .graph import Graph, Node, Value
 from .memory import Lifetime, plan_arena
@@ -242,10 +242,14 @@ def _pack(backend: Backend, impl: Impl, node: Node, store: dict[Any, tuple[Any, 
         return constants  # nothing to pack, or not yet
     key = (impl.name, node.op, tuple(v.name if v is not None and v.is_constant else None for v in node.inputs))
     if key not in store:
-        store[key] = tuple(
-            backend.upload(c) if isinstance(c, np.ndarray) else c for c in impl.pack(node.op, *constants)
-        )
+        store[key] = tuple(_uploaded(backend, c) for c in impl.pack(node.op, *constants))
     return store[key]
+
+
+def _uploaded(backend: Backend, constant: Any) -> Any:
+    if isinstance(constant, Packed):
+        return replace(constant, array=backend.upload(constant.array))
+    return backend.upload(constant) if isinstance(constant, np.ndarray) else constant
 
 
 def _lay_out(backend: Backend, graph: Graph, steps: list[Step]) -> Plan:

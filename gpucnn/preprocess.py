@@ -55,8 +55,9 @@ class Preprocess:
             raise ModelError(
                 f"preprocess: order {self.order} has {channels} channels, mean has {len(self.mean)} values and std {len(self.std)}"
             )
-        if len(self.size) != 2 or min(self.size) < 1:
-            raise ModelError(f"preprocess: size must be (height, width) in pixels, got {self.size!r}")
+        sized = isinstance(self.size, tuple) and len(self.size) == 2
+        if not sized or not all(isinstance(s, int) and s >= 1 for s in self.size) or not isinstance(self.resize, int):
+            raise ModelError(f"preprocess: size must be (height, width) in pixels, got size {self.size!r}, resize {self.resize!r}")
         if self.resize < max(self.size):
             raise ModelError(f"preprocess: resize {self.resize} is smaller than the crop {self.size[0]}×{self.size[1]}")
         if not all(s > 0 for s in self.std) or not self.divisor > 0:

@@ -425,3 +425,28 @@ def test_models_that_cannot_be(capsys, options, message):
     assert out == ""
     assert message in err
     assert "Traceback" not in err
+
+
+# ---------------------------------------------------------------- what must not be overwritten, and what must not be mixed
+
+
+@pytest.mark.parametrize("name", ["photos/a.png", "photos/b.PNG", "new.jpg"])
+def test_rows_never_overwrite_a_photograph(photos, name, capsys):
+    before = {path: path.read_bytes() for path in Path(photos).iterdir()}
+    assert with_fake_model(["classify", photos, "-o", name]) == 2
+    assert "name of an image" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path(photos).iterdir()} == before
+
+
+def test_rows_never_overwrite_an_input_of_any_name(photos, capsys):
+    shutil.copy("photos/a.png", "picture.dat")
+    assert with_fake_model(["classify", "picture.dat", "-o", "picture.dat"]) == 2
+    assert "one of the inputs" in capsys.readouterr().err
+    assert Path("picture.dat").read_bytes() == Path("photos/a.png").read_bytes()
+
+
+def test_stdout_keeps_to_rows_when_stderr_is_closed(photos, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    assert with_fake_model(["classify", photos, "-f", "jsonl"]) == 0
+    paths = [json.loads(line)["path"] for line in capsys.readouterr().out.splitlines()]
+    assert paths == [f"photos{os.sep}{name}" for name in ("a.png", "b.PNG", "c.png")]

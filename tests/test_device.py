@@ -1,6 +1,8 @@
 """What is said of GPUs: with a driver that is not there, and with one that is made up."""
 
 import ctypes
+import re
+from pathlib import Path
 
 import pytest
 
@@ -81,16 +83,26 @@ def test_gpus_are_read_from_the_driver():
 @pytest.mark.parametrize(
     ("version", "cupys", "said"),
     [
-        (13000, {}, 'pip install "gpucnn[cuda13]"'),
-        (12040, {}, 'pip install "gpucnn[cuda12]"'),
+        (13000, {}, 'CuPy is not installed (the extra cuda13): pip install "cupy-cuda13x>=14" "nvidia-cuda-nvrtc>=13,<14"'),
+        (12040, {}, 'pip install "cupy-cuda12x>=14" nvidia-cuda-nvrtc-cu12'),
         (11080, {}, "CUDA 11.8, needed is 12 or newer: update the NVIDIA driver"),
         (13000, {"cupy-cuda12x": "14.0.0", "cupy-cuda13x": "14.0.0"}, "pip uninstall -y cupy-cuda12x cupy-cuda13x"),
         (13000, {"cupy-cuda13x": "13.6.0"}, "needed is 14 or newer"),
-        (12040, {"cupy-cuda13x": "14.1.0"}, 'pip install "gpucnn[cuda12]"'),
+        (12040, {"cupy-cuda13x": "14.1.0"}, 'pip uninstall -y cupy-cuda13x && pip install "cupy-cuda12x>=14"'),
     ],
 )
 def test_why_cupy_cannot_be_used(version, cupys, said):
     assert said in probe.cupy_problem(version, cupys)
+
+
+@pytest.mark.parametrize("extra", ["cuda12", "cuda13"])
+def test_the_command_installs_what_the_extra_does(extra):
+    """The packages are named in two places, because an extra's name helps only where the package's own is known."""
+    text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    listed = re.search(rf"^{extra} = \[(.*?)^\]", text, re.MULTILINE | re.DOTALL)[1]
+    packages = [line.split(";")[0].strip().strip('",') for line in listed.splitlines() if line.strip()]
+    assert len(packages) == 4
+    assert probe.EXTRAS[extra].replace('"', "").split() == packages
 
 
 def test_nothing_is_wrong_with_a_fitting_cupy():
@@ -103,7 +115,7 @@ def test_auto_settles_for_the_cpu_and_names_the_gpu_it_saw(machine):
     choice = device.choose_device("auto")
     assert choice.name == "cpu"
     assert "NVIDIA H200" in choice.reason
-    assert 'pip install "gpucnn[cuda13]"' in choice.reason
+    assert 'pip install "cupy-cuda13x>=14"' in choice.reason
 
 
 def test_cuda_never_settles_for_the_cpu(machine):

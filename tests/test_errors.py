@@ -185,7 +185,9 @@ def test_layer_groups():
 
 def test_unknown_arguments_are_not_taken():
     with pytest.raises(TypeError):
-        nn.ReLU(inplace=True)
+        nn.ReLU(negative_slope=0.1)
+    with pytest.raises(TypeError):  # PyTorch's `training` would land in eps
+        F.batch_norm(X, X[0, :, 0, 0], X[0, :, 0, 0], None, None, False)
 
 
 def small() -> nn.Module:

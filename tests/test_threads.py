@@ -46,16 +46,15 @@ def test_a_number_that_is_set_already_is_left_alone():
     assert blas.history == []
 
 
-@pytest.mark.parametrize(("first", "second"), [((1, False), (2, False)), ((1, False), (1, True)), ((2, True), (2, False))])
-def test_another_number_or_a_hold_alone_waits(first, second):
+def test_another_number_waits():
     holder, entered, leave = BlasThreads([Library(4)]), threading.Event(), threading.Event()
 
     def other():
-        with holder.hold(*second):
+        with holder.hold(2):
             entered.set()
             leave.wait(10)
 
-    with holder.hold(*first):
+    with holder.hold(1):
         thread = threading.Thread(target=other)
         thread.start()
         assert not entered.wait(0.1)
@@ -63,6 +62,34 @@ def test_another_number_or_a_hold_alone_waits(first, second):
     leave.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_nobody_starves():
+    """One that waits for another number gets its turn before those who come after it."""
+    holder, order, waiting = BlasThreads([Library(4)]), [], threading.Event()
+
+    def other():
+        waiting.set()
+        with holder.hold(2):
+            order.append("other")
+
+    def later():
+        with holder.hold(1):
+            order.append("later")
+
+    with holder.hold(1):
+        first = threading.Thread(target=other)
+        first.start()
+        waiting.wait(10)
+        while not holder._queue:
+            pass
+        second = threading.Thread(target=later)
+        second.start()
+        second.join(0.1)
+        assert order == []
+    first.join(10)
+    second.join(10)
+    assert order == ["other", "later"]
 
 
 def test_the_real_blas_is_seen():

@@ -119,7 +119,7 @@ def test_hopeless_name_lists_all():
 
 @pytest.mark.parametrize("argument", ["num_classes", "in_channels"])
 def test_sizes_must_be_positive(argument):
-    with pytest.raises(ModelError, match=f"lenet5: {argument} must be at least 1, got 0"):
+    with pytest.raises(ModelError, match=f"lenet5: {argument} must be a whole number of at least 1, got 0"):
         zoo.create("lenet5", **{argument: 0})
 
 

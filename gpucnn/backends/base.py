@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,10 +12,31 @@ import numpy as np
 from ..ops import Op
 from ..spec import Array, Spec
 
-__all__ = ["Backend", "Call", "Impl", "Reference"]
+__all__ = ["Backend", "Call", "Impl", "Packed", "Reference"]
 
 Call = Callable[[], None]
 """A step of a plan: all it needs is bound, and it allocates nothing."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A packed constant whose array no longer tells the shape that it came from.
+
+    Attributes
+    ----------
+    array : array
+        What a kernel reads.
+    shape : tuple of int
+        Of the constant, in logical order.
+    """
+
+    array: Array
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return int(self.array.nbytes)
 
 
 class Impl:

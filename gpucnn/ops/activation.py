@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..errors import ShapeError
 from ..spec import Array, Spec
-from .base import Layout, Op, Validation, accumulator, normalise_dim, require_float
+from .base import Layout, Op, Validation, accumulator, normalise_dim, require_float, wrong
 
 __all__ = ["ACTIVATIONS", "Activation", "Epilogue", "Softmax"]
 
@@ -74,6 +76,10 @@ class Activation(Op):
         """Shape and dtype of x."""
         if self.kind not in _EXACT:
             require_float(self.name, x=x)
+        if self.kind == "clip" and x.dtype.kind in "iu":
+            limits = np.iinfo(x.dtype)
+            if not all(limits.min <= v <= limits.max and v == int(v) for v in (self.alpha, self.beta)):
+                raise wrong(self.name, f"the bounds {self.alpha} and {self.beta} must be {x.dtype} numbers", x=x)
         return (Spec(x.shape, x.dtype),)
 
     def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:

@@ -237,7 +237,8 @@ class AdaptiveAvgPool(Op):
     validation: ClassVar[Validation] = "loose"
 
     def __post_init__(self) -> None:
-        _check(self.name, self.output_size)
+        if min(self.output_size) < 1:
+            raise ShapeError(f"{self.name}: output_size must be at least 1, got {self.output_size}")
 
     @property
     def name(self) -> str:

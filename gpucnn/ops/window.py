@@ -51,19 +51,20 @@ def output_sizes(
 ) -> tuple[int, ...]:
     """Number of windows along each axis: ``floor((in + before + after − dilation·(k−1) − 1)/stride) + 1``.
 
-    With ``ceil_mode`` the division rounds up, but a window that would start in the padding after the input is dropped.
+    With ``ceil_mode`` the division rounds up, but a window that would start in the padding after the input is dropped. A window that
+    is larger than the padded input by less than the stride is then one window, as in PyTorch.
     """
     out = []
     for n, k, s, (before, after), d in zip(sizes, kernel, stride, pads, dilation):
         reach = (k - 1) * d + 1
         room = n + before + after - reach
-        if room < 0:
+        count = (-(-room // s) if ceil_mode else room // s) + 1
+        if room < 0 and (not ceil_mode or count < 1):
             raise ShapeError(
                 f"{op}: the kernel reaches over {reach} pixels, the padded input has {n + before + after} "
                 f"(input {shape_text(sizes)}, kernel {shape_text(kernel)}, dilation {shape_text(dilation)}, padding {pads}); "
                 "use a larger input, a smaller kernel, or more padding"
             )
-        count = (-(-room // s) if ceil_mode else room // s) + 1
         if ceil_mode and (count - 1) * s >= n + before:
             count -= 1
         out.append(count)

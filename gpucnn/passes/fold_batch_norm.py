@@ -48,7 +48,7 @@ def _fold(graph: Graph, before: Node, norm: Node) -> None:
     folded_bias = (-mean if b is None else b - mean) * scale + (0.0 if shift is None else shift)
     wide = np.asarray(weight.data, np.float64)
     folded = wide * scale.reshape(-1, *(1,) * (weight.ndim - 1))
-    names = "+".join(v.name for v in (weight, bias, *norm.inputs[1:]) if v is not None)
+    names = "+".join("-" if v is None else v.name for v in (weight, bias, *norm.inputs[1:])) + f", eps {norm.op.eps}"
     inputs = (
         before.inputs[0],
         graph.constant(folded.astype(weight.dtype), f"fold({names})"),

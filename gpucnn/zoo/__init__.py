@@ -111,6 +111,8 @@ def entry(name: str) -> Entry:
     ModelError
         There is none of this name; the message has the nearest names.
     """
+    if not isinstance(name, str):
+        raise ModelError(f"a model of the zoo is named by a string, got {name!r}")
     found = ENTRIES.get(name)
     if found is None:
         near = get_close_matches(name.lower().replace("-", "_"), ENTRIES, n=4)
@@ -152,8 +154,8 @@ def create(
     """
     architecture = entry(name)
     for argument, value in (("num_classes", num_classes), ("in_channels", in_channels)):
-        if value is not None and value < 1:
-            raise ModelError(f"{name}: {argument} must be at least 1, got {value}")
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ModelError(f"{name}: {argument} must be a whole number of at least 1, got {value!r}")
     source, state = _state(weights)
     if num_classes is None:
         head = state.get(architecture.head) if state is not None else None
@@ -161,7 +163,7 @@ def create(
     net = architecture.build(num_classes=num_classes, in_channels=in_channels or architecture.in_channels)
     if state is not None:
         try:
-            net.load_state_dict(state)
+            net.load_state_dict(state, assign=not isinstance(weights, Mapping))
         except ModelError as error:
             raise ModelError(f"{source}: not weights of {name}: {error}") from error
     return net

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -14,8 +16,8 @@ __all__ = ["BlasThreads", "blas_threads"]
 class BlasThreads:
     """Hold BLAS at a number of threads while a plan runs, and restore it after.
 
-    Plans that want the same number run together; one that wants another waits. BLAS libraries that threadpoolctl does not know
-    (Accelerate on macOS) are left as they are.
+    Plans that want the same number run together; one that wants another waits, and whoever comes after it waits behind it, so that
+    nobody starves. BLAS libraries that threadpoolctl does not know (Accelerate on macOS) are left as they are.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ class BlasThreads:
         self._changed = threading.Condition()
         self._count = 0
         self._wanted = 0
-        self._alone = False
+        self._queue: deque[object] = deque()
         self._before: list[int] = []
 
     @property
@@ -41,16 +43,21 @@ class BlasThreads:
         return self._libraries
 
     @contextmanager
-    def hold(self, threads: int, alone: bool = False) -> Iterator[None]:
-        """While open, every BLAS of the process uses ``threads`` threads; ``alone`` keeps other holders out, and allows ``switch``."""
+    def hold(self, threads: int) -> Iterator[None]:
+        """While open, every BLAS of the process uses ``threads`` threads."""
+        ticket = object()
         with self._changed:
-            while self._count and (alone or self._alone or self._wanted != threads):
-                self._changed.wait()
+            self._queue.append(ticket)
+            try:
+                while self._queue[0] is not ticket or (self._count and self._wanted != threads):
+                    self._changed.wait()
+            finally:
+                self._queue.remove(ticket)
+                self._changed.notify_all()
             if not self._count:
                 self._wanted = threads
                 self._before = [lib.num_threads for lib in self.libraries]
-                self.switch(threads)
-                self._alone = alone
+                self._set([threads] * len(self._before))
             self._count += 1
         try:
             yield
@@ -58,20 +65,20 @@ class BlasThreads:
             with self._changed:
                 self._count -= 1
                 if not self._count:
-                    self._alone = False
-                    for lib, number in zip(self.libraries, self._before):
-                        if lib.num_threads != number:
-                            lib.set_num_threads(number)
+                    self._set(self._before)
                     self._changed.notify_all()
 
-    def switch(self, threads: int) -> None:
-        """Change the number at once; only inside a ``hold`` that is alone, which switches back."""
-        for lib in self.libraries:
-            if lib.num_threads != threads:
-                lib.set_num_threads(threads)
+    def _set(self, numbers: list[int]) -> None:
+        for lib, number in zip(self.libraries, numbers):
+            if lib.num_threads != number:
+                lib.set_num_threads(number)
+
+
+def blas_threads() -> BlasThreads:
+    """Return the process's one holder; a forked child gets its own, because its parent's threads are not there."""
+    return _holder(os.getpid())
 
 
 @lru_cache(maxsize=1)
-def blas_threads() -> BlasThreads:
-    """Return the process's one holder."""
+def _holder(process: int) -> BlasThreads:
     return BlasThreads()

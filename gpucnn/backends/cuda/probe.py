@@ -13,6 +13,12 @@ __all__ = ["Gpu", "cupy_problem", "driver_cuda", "find_gpus"]
 
 LEAST_CAPABILITY = (7, 5)
 
+EXTRAS = {
+    "cuda12": '"cupy-cuda12x>=14" nvidia-cuda-nvrtc-cu12 nvidia-cuda-runtime-cu12 nvidia-cublas-cu12',
+    "cuda13": '"cupy-cuda13x>=14" "nvidia-cuda-nvrtc>=13,<14" "nvidia-cuda-runtime>=13,<14" "nvidia-cublas>=13,<14"',
+}
+"""What the extras of pyproject.toml install, by name: a command that works wherever gpucnn itself was installed from."""
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -85,17 +91,18 @@ def cupy_problem(driver_version: int, cupys: dict[str, str]) -> str:
     if driver_version < 12000:
         return f"the driver supports CUDA {driver_cuda(driver_version)}, needed is 12 or newer: update the NVIDIA driver"
     extra = "cuda13" if driver_version >= 13000 else "cuda12"
+    install = f"pip install {EXTRAS[extra]}"
     if not cupys:
-        return f'CuPy is not installed: pip install "gpucnn[{extra}]"'
+        return f"CuPy is not installed (the extra {extra}): {install}"
     if len(cupys) > 1:
         names = " ".join(sorted(cupys))
-        return f'two CuPys are installed and break each other: pip uninstall -y {names} && pip install "gpucnn[{extra}]"'
+        return f"two CuPys are installed and break each other: pip uninstall -y {names} && {install}"
     ((name, version),) = cupys.items()
     if int(version.split(".")[0]) < 14:
-        return f'{name} is version {version}, needed is 14 or newer: pip install -U "gpucnn[{extra}]"'
+        return f"{name} is version {version}, needed is 14 or newer: {install}"
     if name == "cupy-cuda13x" and driver_version < 13000:
         return (
             f"cupy-cuda13x needs a driver for CUDA 13, this one supports {driver_cuda(driver_version)}: "
-            f'pip uninstall -y cupy-cuda13x && pip install "gpucnn[cuda12]"'
+            f"pip uninstall -y cupy-cuda13x && {install}"
         )
     return ""
