@@ -12,7 +12,7 @@ from .settings import settings
 
 __all__ = ["Choice", "Device", "choose_device", "devices"]
 
-_NO_KERNELS = "this version of gpucnn runs on the CPU; its CUDA kernels are not in it yet"
+_NO_KERNELS = "this version of gpucnn runs on the CPU; its CUDA backend is not complete yet"
 _INSTEAD = "device='auto' settles for the CPU"
 
 

@@ -145,7 +145,7 @@ def _repacking(backend: Backend, step: Step, inputs: list[Any], outputs: list[An
     op, packs = step.node.op, step.impl.packs
 
     def call() -> None:
-        packed = step.impl.pack(op, *(a if i in packs else None for i, a in enumerate(inputs)))
+        packed = [_uploaded(backend, c) for c in step.impl.pack(op, *(a if i in packs else None for i, a in enumerate(inputs)))]
         bound = step.impl.bind(backend, op, [p if i in packs else a for i, (p, a) in enumerate(zip(packed, inputs))], outputs, lanes)
         if bound is not None:
             bound()

@@ -1,0 +1,84 @@
+"""Kernel sources: found beside the package or in it, includes inlined, macros written in front."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+from ...errors import GpucnnError
+
+__all__ = ["Source", "kernel_folder", "load_source"]
+
+_INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One kernel file as the compiler gets it.
+
+    Includes of ours are part of the text, because CuPy's cache of compiled kernels does not see the files that an ``-I`` finds: an edit
+    of a header would silently reuse the old code. ``#line`` marks let errors point at the file that people edit.
+
+    Attributes
+    ----------
+    name : str
+        ``"kernels/conv_igemm_mma.cu"``.
+    text : str
+    digest : str
+        Of the text; part of every key under which something about the kernel is remembered.
+    """
+
+    name: str
+    text: str
+    digest: str
+
+    def with_macros(self, macros: Mapping[str, int]) -> str:
+        """The text behind its macros."""
+        lines = [f"#define {name} {value}" for name, value in sorted(macros.items())]
+        return "\n".join([*lines, f'#line 1 "{self.name}"', self.text])
+
+
+@lru_cache(maxsize=1)
+def kernel_folder() -> Path:
+    """``gpucnn/kernels`` in an installed package, ``kernels`` beside the package in a checkout."""
+    package = Path(__file__).parents[2]
+    for folder in (package / "kernels", package.parent / "kernels"):
+        if (folder / "include" / "common.cuh").is_file():
+            return folder
+    raise GpucnnError(f"the kernel sources are missing in {package / 'kernels'} and {package.parent / 'kernels'}; reinstall gpucnn")
+
+
+@cache
+def load_source(name: str) -> Source:
+    """Read ``name`` (``"conv_igemm_mma.cu"``) with its includes in place."""
+    seen: set[str] = set()
+    text = _inline(kernel_folder(), name, seen)
+    return Source(f"kernels/{name}", text, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _inline(folder: Path, name: str, seen: set[str]) -> str:
+    out = []
+    for number, line in enumerate((folder / name).read_text("utf-8").splitlines(), 1):
+        found = _INCLUDE.match(line)
+        if line.strip() == "#pragma once":
+            out.append("")
+        elif found is None:
+            out.append(line)
+        else:
+            inner = _relative(folder, name, found[1])
+            if inner not in seen:
+                seen.add(inner)
+                out += [f'#line 1 "kernels/{inner}"', _inline(folder, inner, seen), f'#line {number + 1} "kernels/{name}"']
+            else:
+                out.append("")
+    return "\n".join(out)
+
+
+def _relative(folder: Path, name: str, include: str) -> str:
+    """Path of an include from the kernel folder: beside the file that names it, else from the folder itself."""
+    beside = (Path(name).parent / include).as_posix()
+    return beside if (folder / beside).is_file() else include

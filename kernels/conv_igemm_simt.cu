@@ -1,0 +1,131 @@
+// What:        the convolution of conv_igemm_mma.cu in IEEE float32, on CUDA cores
+//              for n: for p: for q: for k: for (r,s,c): one fused multiply-add, in the order of D = (r, s, c)
+// Layout:      x, y, residual channels last with a pitch; w packed (groups, K padded to BN, D padded to BK), zeros in the padding
+// Macros:      HALF=0; BM x BN the tile, TM x TN sums a thread; VEC floats per load of x (4, 2, 1), dividing c and its alignment
+// Launch:      grid (ceil(M/BM), ceil(K/BN), groups), block BM/TM * BN/TN, no dynamic shared memory
+// Launched by: gpucnn/backends/cuda/conv.py, ConvIgemmSimt
+// Source:      register-tiled SGEMM with double-buffered shared memory (Volkov & Demmel 2008; CUTLASS's SIMT kernels)
+// Ladder:      not timed on hardware yet
+#include "include/common.cuh"
+#include "include/epilogue.cuh"
+
+#define BK 16
+#define THREADS ((BM / TM) * (BN / TN))
+#define PAD 4                           // floats between columns of a tile: stores of one warp then spread over the banks
+
+extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_igemm_simt(
+    const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ bias, const float* residual, float* y,
+    const int4* __restrict__ taps,     // per VEC elements of D: offset into x in elements, line, column, 1 inside D else 0
+    int m_total, int k_group, int d_padded, int k_padded, int c_group,
+    int height, int width, int stride_h, int stride_w, int top, int left,
+    int pq, unsigned pq_magic, int pq_shift, int q, unsigned q_magic, int q_shift,
+    i64 x_image, i64 x_line, int x_pixel, int y_pixel, int residual_pixel,
+    int pre, float pre_alpha, float pre_beta, int post, float post_alpha, float post_beta)
+{
+    // [d][row]: a thread reads its TM rows of one d as a vector.
+    __shared__ __align__(16) float a_tile[2][BK][BM + PAD];
+    __shared__ __align__(16) float b_tile[2][BK][BN + PAD];
+    const int tid = threadIdx.x, tm = tid / (BN / TN), tn = tid % (BN / TN);
+    const int m0 = blockIdx.x * BM, k0 = blockIdx.y * BN, group = blockIdx.z;
+    const float* const w_tile = weight + ((i64)group * k_padded + k0) * d_padded;
+    const float* const x_group = x + (i64)group * c_group;
+
+    enum { CHUNKS = BK / VEC, ROWS = THREADS / CHUNKS, PASSES = (BM + ROWS - 1) / ROWS, W_PASSES = (BN * BK / 4 + THREADS - 1) / THREADS };
+    const int x_chunk = tid % CHUNKS, x_row = tid / CHUNKS;
+    const float* origin[PASSES];
+    int line[PASSES], column[PASSES];
+#pragma unroll
+    for (int i = 0; i < PASSES; i++) {
+        int m = m0 + x_row + i * ROWS;
+        bool inside = m < m_total && x_row + i * ROWS < BM;
+        int n = fast_div(m, pq_magic, pq_shift), rest = m - n * pq;
+        int p = fast_div(rest, q_magic, q_shift), at = rest - p * q;
+        line[i] = inside ? p * stride_h - top : -(1 << 30);
+        column[i] = at * stride_w - left;
+        origin[i] = x_group + n * x_image + (i64)line[i] * x_line + (i64)column[i] * x_pixel;
+    }
+
+    Vec<float, VEC> xs[PASSES];         // the next tile, on its way through registers
+    float4 ws[W_PASSES];
+    auto fetch = [&](int step) {
+        const int4 tap = __ldg(taps + step * CHUNKS + x_chunk);
+#pragma unroll
+        for (int i = 0; i < PASSES; i++) {
+            int h = line[i] + tap.y, w = column[i] + tap.z;
+            bool ok = tap.w && (unsigned)h < (unsigned)height && (unsigned)w < (unsigned)width;
+            if (ok) xs[i].load_ro(origin[i] + tap.x);
+            else
+#pragma unroll
+                for (int e = 0; e < VEC; e++) xs[i].e[e] = 0.f;
+        }
+#pragma unroll
+        for (int i = 0; i < W_PASSES; i++) {
+            int j = tid + i * THREADS;
+            if (j < BN * BK / 4) ws[i] = __ldg(reinterpret_cast<const float4*>(w_tile + (i64)(j / (BK / 4)) * d_padded + step * BK + j % (BK / 4) * 4));
+        }
+    };
+    auto deposit = [&](int buffer) {
+#pragma unroll
+        for (int i = 0; i < PASSES; i++) {
+            int row = x_row + i * ROWS;
+            if (BM % ROWS != 0 && row >= BM) break;
+#pragma unroll
+            for (int e = 0; e < VEC; e++) a_tile[buffer][x_chunk * VEC + e][row] = xs[i].e[e];
+        }
+#pragma unroll
+        for (int i = 0; i < W_PASSES; i++) {
+            int j = tid + i * THREADS, row = j / (BK / 4), d = j % (BK / 4) * 4;
+            if (j >= BN * BK / 4) break;
+            b_tile[buffer][d][row] = ws[i].x; b_tile[buffer][d + 1][row] = ws[i].y;
+            b_tile[buffer][d + 2][row] = ws[i].z; b_tile[buffer][d + 3][row] = ws[i].w;
+        }
+    };
+
+    float acc[TM][TN] = {};
+    const int steps = d_padded / BK;
+    fetch(0);
+    deposit(0);
+    __syncthreads();
+    for (int step = 0; step < steps; step++) {
+        if (step + 1 < steps) fetch(step + 1);
+#pragma unroll
+        for (int d = 0; d < BK; d++) {
+            float fa[TM], fb[TN];
+#pragma unroll
+            for (int i = 0; i < TM; i += 4) *reinterpret_cast<float4*>(fa + i) = *reinterpret_cast<const float4*>(&a_tile[step & 1][d][tm * TM + i]);
+#pragma unroll
+            for (int j = 0; j < TN; j += 4) *reinterpret_cast<float4*>(fb + j) = *reinterpret_cast<const float4*>(&b_tile[step & 1][d][tn * TN + j]);
+#pragma unroll
+            for (int i = 0; i < TM; i++)
+#pragma unroll
+                for (int j = 0; j < TN; j++) acc[i][j] = fmaf(fa[i], fb[j], acc[i][j]);
+        }
+        if (step + 1 < steps) deposit((step + 1) & 1);   // the other buffer: all have left it at the last barrier
+        __syncthreads();
+    }
+
+    const Epilogue finish = {bias, residual, pre, post, pre_alpha, pre_beta, post_alpha, post_beta};
+    const bool fours = ((y_pixel | k_group) & 3) == 0 && ((unsigned long long)y & 15) == 0;
+#pragma unroll
+    for (int i = 0; i < TM; i++) {
+        const int m = m0 + tm * TM + i;
+        if (m >= m_total) break;
+        float* const y_row = y + (i64)m * y_pixel + (i64)group * k_group;
+        const float* const r_row = residual ? residual + (i64)m * residual_pixel + (i64)group * k_group : nullptr;
+#pragma unroll
+        for (int j = 0; j < TN; j += 4) {
+            const int k = k0 + tn * TN + j;
+            Vec<float, 4> v;
+#pragma unroll
+            for (int e = 0; e < 4; e++) {
+                if (k + e >= k_group) break;
+                v.e[e] = finish(acc[i][j + e], bias ? __ldg(bias + group * k_group + k + e) : 0.f, r_row ? r_row[k + e] : 0.f);
+            }
+            if (fours && k + 3 < k_group) v.store(y_row + k);
+            else
+#pragma unroll
+                for (int e = 0; e < 4; e++)
+                    if (k + e < k_group) y_row[k + e] = v.e[e];
+        }
+    }
+}
