@@ -5,7 +5,7 @@
 ``linear``              Linear
 ``pool``                MaxPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
 ``activation``          Activation, Epilogue, Softmax
-``elementwise``         Binary
+``elementwise``         Binary, Cast
 ``norm``                BatchNorm
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
 ``image``               Lookup
@@ -15,7 +15,7 @@
 from .activation import RELU6, Activation, Epilogue, Softmax
 from .base import Op
 from .conv import Conv
-from .elementwise import Binary
+from .elementwise import Binary, Cast
 from .image import Lookup
 from .linear import Linear
 from .norm import BatchNorm
@@ -29,6 +29,7 @@ __all__ = [
     "AvgPool",
     "BatchNorm",
     "Binary",
+    "Cast",
     "Concat",
     "Conv",
     "Epilogue",

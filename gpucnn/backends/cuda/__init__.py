@@ -5,11 +5,13 @@ from ...ops import (
     AvgPool,
     BatchNorm,
     Binary,
+    Cast,
     Concat,
     Conv,
     Flatten,
     GlobalAvgPool,
     Identity,
+    Linear,
     Lookup,
     MaxPool,
     Op,
@@ -24,7 +26,8 @@ from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
 from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel
-from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, LookupKernel
+from .linear import LinearCublas
+from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel
 from .pool import AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect
 from .softmax import SoftmaxKernel
 
@@ -32,11 +35,13 @@ __all__ = ["IMPLS", "CudaBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvDepthwiseDirect(), ConvIgemmMma(), ConvIgemmSimt()),
+    Linear: (LinearCublas(),),
     MaxPool: (MaxPoolDirect(),),
     AvgPool: (AvgPoolDirect(),),
     GlobalAvgPool: (GlobalAvgPoolDirect(),),
     Activation: (ActivationKernel(),),
     Binary: (BinaryKernel(),),
+    Cast: (CastKernel(),),
     BatchNorm: (BatchNormKernel(),),
     Softmax: (SoftmaxKernel(),),
     Lookup: (LookupKernel(),),
