@@ -92,7 +92,7 @@ def row(kind: str, when: str, ours: float, **ratios: list[float]) -> dict:
 def test_the_newest_row_is_in_the_table():
     machine = {"libraries": {"torch": "2.13.0"}, "nvidia_smi": {"driver_version": "580.1"}}
     rows = [
-        row("eager", "2026-01-02", 2.0, gpucnn_graph=[1.0], eager=[1.25, 1.5, 1.0], folded=[0.75]),
+        row("eager", "2026-01-02", 2.0, gpucnn_launches=[1.0], eager=[1.25, 1.5, 1.0], folded=[0.75]),
         row("eager", "2026-01-01", 9.0, eager=[9.0], folded=[9.0]),
         row("compiled", "2026-01-01", 2.5),
     ]
