@@ -1,4 +1,4 @@
-"""Whole nets through the CUDA backend on the emulator, in both precisions, from poisoned memory; no step runs by reference.
+"""Whole nets through the CUDA backend on the emulator, and on a GPU where there is one, in both precisions; no step runs by reference.
 
 float32 is held to the bound that rounding allows, and to the CPU: it may lie no further from the true values than a few times as far as
 the CPU does. float16 is held to a twin: the same plan's graph, every op by its NumPy reference, which rounds where the plan stores
@@ -13,6 +13,7 @@ from typing import Any
 import emulator
 import numpy as np
 import pytest
+from drivers import driver
 from emulated import EmulatorDriver
 from truth import Planned, assert_true, draw_feeds, truth
 
@@ -32,14 +33,13 @@ TIMES = 3  # as far from the truth as the CPU or the twin; what they are compare
 LEAST_ON_TENSOR_CORES = 8  # input channels
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _usable():
-    emulator.require()
-
-
-@pytest.fixture(scope="module")
-def backend():
-    return CudaBackend(EmulatorDriver(80, multiprocessors=MANY))
+@pytest.fixture(scope="module", params=["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
+def backend(request):
+    if request.param == "cuda":
+        yield CudaBackend(driver("cuda"))
+    else:
+        emulator.require()
+        yield CudaBackend(EmulatorDriver(80, multiprocessors=MANY))
 
 
 class Residual(nn.Module):
