@@ -129,7 +129,7 @@ def wrappers() -> list[str]:
 
 def source() -> Source:
     """fragments.cu with its includes in place."""
-    return load_source(str(Path(__file__).with_name("fragments.cu")))
+    return load_source(Path(__file__).with_name("fragments.cu"))
 
 
 def test_every_wrapper_has_a_check():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,8 +112,8 @@ class CudaBackend:
         self._arena = None
         self.driver.close()
 
-    def kernel(self, file: str, function: str, **macros: int) -> Kernel:
-        """``function`` of ``kernels/<file>`` compiled with these macros."""
+    def kernel(self, file: str | Path, function: str, **macros: int) -> Kernel:
+        """``function`` of ``kernels/<file>``, or of a file by its absolute path, compiled with these macros."""
         return self.driver.kernel(load_source(file), function, macros)
 
 
