@@ -481,7 +481,20 @@ _PAD = (
         ("space", Pad(((0, 0), (0, 0), (2, 1), (0, 3)), value=3.0), (2, 3, 4, 5)),
     ),
     of("-Inf", Pad(((0, 0), (0, 0), (1, 1), (1, 1)), value=-np.inf), (2, 3, 4, 5)),
-    *(of(f"{mode}", Pad(((0, 0), (0, 0), (2, 1), (0, 3)), mode), (2, 3, 4, 5)) for mode in ("reflect", "replicate", "circular")),
+    *(
+        of(f"{mode}{id}", Pad(pads, mode), shape, dtype=dtype)
+        for mode in ("reflect", "replicate", "circular")
+        for id, pads, shape, dtype in (
+            ("", ((0, 0), (0, 0), (2, 1), (0, 3)), (2, 3, 4, 5), "float32"),
+            (" 8 channels", ((0, 0), (0, 0), (2, 1), (0, 3)), (2, 8, 4, 5), "float32"),
+            (" lines", ((0, 0), (0, 0), (3, 3), (0, 0)), (2, 4, 4, 5), "float32"),
+            (" all axes", ((1, 0), (2, 1), (2, 3), (1, 2)), (2, 3, 4, 5), "float32"),
+            (" batch 0", ((0, 0), (0, 0), (2, 1), (0, 3)), (0, 3, 4, 5), "float32"),
+            (" one channel", ((0, 0), (0, 0), (1, 1), (1, 1)), (1, 1, 40, 40), "float32"),
+            (" rank 1", ((3, 2),), (4,), "int64"),
+            (" bytes", ((0, 0), (0, 0), (1, 1), (2, 0)), (2, 3, 4, 5), "uint8"),
+        )
+    ),
     of("replicate far", Pad(((0, 0), (0, 0), (9, 0), (0, 9)), "replicate"), (1, 2, 3, 1)),
 )
 _LOOKUP = (
