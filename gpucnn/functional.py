@@ -29,6 +29,7 @@ from .ops import (
     Linear,
     Lookup,
     MaxPool,
+    MinPool,
     Op,
     Pad,
     Reshape,
@@ -53,6 +54,7 @@ __all__ = [
     "linear",
     "lookup",
     "max_pool2d",
+    "min_pool2d",
     "mul",
     "pad",
     "permute",
@@ -288,6 +290,58 @@ def max_pool2d(
     dilations = _pair("max_pool2d", "dilation", dilation)
     outputs = _apply(MaxPool(kernel, strides, _padding("max_pool2d", padding), dilations, bool(ceil_mode), bool(return_indices)), x)
     return outputs if return_indices else outputs[0]
+
+
+def min_pool2d(
+    x: T,
+    kernel_size: Size2,
+    stride: Size2 | None = None,
+    padding: Padding2 = 0,
+    dilation: Size2 = 1,
+    ceil_mode: bool = False,
+) -> T:
+    """Take the minimum of each window: ``−max_pool2d(−x)``.
+
+    Parameters
+    ----------
+    x : array, (n, c, h, w), any number type
+    kernel_size : int or (int, int)
+        Pixels.
+    stride : int or (int, int), optional
+        Pixels between windows; the kernel size where absent.
+    padding : int, (int, int), ((top, bottom), (left, right)), or {"same", "same_lower", "valid"}
+        Counts as +inf.
+    dilation : int or (int, int)
+        Pixels between the elements of a window.
+    ceil_mode : bool
+        Round the number of windows up; a window that would start in the padding at the end is dropped.
+
+    Returns
+    -------
+    array, (n, c, p, q), dtype of x
+        Sizes as for :func:`max_pool2d`. NaN in a window gives NaN.
+
+    Raises
+    ------
+    ShapeError
+        x does not have four axes, or the window is larger than the padded image.
+
+    Notes
+    -----
+    Neither PyTorch nor ONNX has it. Integers are compared as they are, so that unsigned ones work too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> min_pool2d(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4), 2)[0, 0]
+    array([[ 0.,  2.],
+           [ 8., 10.]], dtype=float32)
+    """
+    kernel = _pair("min_pool2d", "kernel_size", kernel_size)
+    strides = kernel if stride is None else _pair("min_pool2d", "stride", stride)
+    dilations = _pair("min_pool2d", "dilation", dilation)
+    y: T = _apply(MinPool(kernel, strides, _padding("min_pool2d", padding), dilations, bool(ceil_mode)), x)[0]
+    return y
 
 
 def avg_pool2d(

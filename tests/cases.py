@@ -28,6 +28,7 @@ from gpucnn.ops import (
     Linear,
     Lookup,
     MaxPool,
+    MinPool,
     Op,
     Pad,
     Reorder,
@@ -144,7 +145,7 @@ def linear(
 
 
 def pool(
-    kind: type[MaxPool | AvgPool], id: str, x: tuple[int, ...], k: Any, s: Any = None, padding: Any = 0, *,
+    kind: type[MaxPool | MinPool | AvgPool], id: str, x: tuple[int, ...], k: Any, s: Any = None, padding: Any = 0, *,
     dilation: Any = 1, dtype: str = "float32", fill: str = "normal", **fields: Any,
 ) -> Case:  # fmt: skip
     axes = len(x) - 2
@@ -244,8 +245,8 @@ _LINEAR = (
 )
 
 
-def _pools(kind: type[MaxPool | AvgPool]) -> tuple[Case, ...]:
-    """What both window pools are asked."""
+def _pools(kind: type[MaxPool | MinPool | AvgPool]) -> tuple[Case, ...]:
+    """What all window pools are asked."""
     return (
         pool(kind, "1x1", (1, 1, 1, 1), 1),
         pool(kind, "1x1 strided", (1, 3, 5, 4), 1, 2),
@@ -284,7 +285,19 @@ _MAX_POOL = (
     pool(MaxPool, "uint8", (2, 3, 7, 5), 3, 2, 1, dtype="uint8"),
     pool(MaxPool, "indices", (2, 3, 7, 5), 3, 2, 1, return_indices=True),
     pool(MaxPool, "indices of ties", (2, 3, 7, 5), 3, 2, 1, return_indices=True, fill="ties"),
+    pool(MaxPool, "indices of NaN and Inf", (2, 8, 9, 9), 2, 1, return_indices=True, fill="special"),
+    pool(MaxPool, "indices of -Inf", (2, 8, 5, 5), 3, 2, 1, return_indices=True, fill="lowest"),
+    pool(MaxPool, "indices of windows in the padding alone", (1, 6, 3, 3), 2, 2, 4, return_indices=True),
+    pool(MaxPool, "indices 1000 channels", (2, 1000, 5, 4), (2, 3), 2, 1, ceil_mode=True, dilation=2, return_indices=True),
     pool(MaxPool, "indices 3-d", (2, 3, 5, 4, 6), 2, return_indices=True),
+)
+
+_MIN_POOL = (
+    *_pools(MinPool),
+    pool(MinPool, "all -Inf", (1, 3, 5, 5), 3, 2, 1, fill="lowest"),
+    pool(MinPool, "int32", (2, 3, 7, 5), 3, 2, 1, dtype="int32"),
+    pool(MinPool, "uint8", (2, 3, 7, 5), 3, 2, 1, dtype="uint8"),
+    pool(MinPool, "uint8, windows in the padding alone", (1, 3, 3, 3), 2, 2, 4, dtype="uint8"),
 )
 
 _AVG_POOL = (
@@ -514,6 +527,7 @@ CASES: dict[type[Op], tuple[Case, ...]] = {
     Conv: _CONV,
     Linear: _LINEAR,
     MaxPool: _MAX_POOL,
+    MinPool: _MIN_POOL,
     AvgPool: _AVG_POOL,
     GlobalAvgPool: _GLOBAL,
     AdaptiveAvgPool: _ADAPTIVE,

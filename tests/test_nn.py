@@ -201,7 +201,7 @@ LAYERS = (
     nn.ReLU(), nn.ReLU6(), nn.Hardtanh(-0.5, 0.25), nn.Sigmoid(), nn.Tanh(), nn.Softmax(1), nn.Softmax(-1), nn.MaxPool2d(3, 2, 1),
     nn.MaxPool2d(2, dilation=2, ceil_mode=True, padding=1), nn.AvgPool2d(3, 2, 1, count_include_pad=False), nn.AvgPool2d(2, ceil_mode=True),
     nn.AvgPool2d(2, divisor_override=3), nn.AdaptiveAvgPool2d(1), nn.AdaptiveAvgPool2d((5, 3)), nn.AdaptiveAvgPool2d((6, 5)), nn.Flatten(),
-    nn.Flatten(2), nn.Linear(10, 4), nn.Dropout(0.3), nn.Identity(),
+    nn.Flatten(2), nn.Linear(10, 4), nn.Dropout(0.3), nn.Identity(), nn.MinPool2d(3, 2, 1), nn.MinPool2d(2, 1, 1, 2, True),
 )  # fmt: skip
 
 

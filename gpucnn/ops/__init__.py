@@ -3,7 +3,7 @@
 ======================  ==============================================
 ``conv``                Conv
 ``linear``              Linear
-``pool``                MaxPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
+``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
 ``activation``          Activation, Epilogue, Softmax
 ``elementwise``         Binary
 ``norm``                BatchNorm
@@ -19,7 +19,7 @@ from .elementwise import Binary
 from .image import Lookup
 from .linear import Linear
 from .norm import BatchNorm
-from .pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool, MaxPool
+from .pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool, MaxPool, MinPool
 from .shape import Concat, Flatten, Identity, Order, Pad, Reorder, Reshape, Transpose
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Linear",
     "Lookup",
     "MaxPool",
+    "MinPool",
     "Op",
     "Order",
     "Pad",

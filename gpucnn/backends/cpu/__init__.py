@@ -13,6 +13,7 @@ from ...ops import (
     Linear,
     Lookup,
     MaxPool,
+    MinPool,
     Op,
     Pad,
     Reorder,
@@ -34,7 +35,7 @@ from .pointwise import (
     PadCopy,
     SoftmaxRows,
 )
-from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines
+from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
 
 __all__ = ["IMPLS", "CpuBackend"]
 
@@ -42,6 +43,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col()),
     Linear: (LinearGemm(),),
     MaxPool: (MaxPoolLines(),),
+    MinPool: (MinPoolLines(),),
     AvgPool: (AvgPoolLines(),),
     GlobalAvgPool: (GlobalAvgPoolSum(),),
     Activation: (ActivationInPlace(),),

@@ -2,6 +2,7 @@
 
 from ...ops import (
     Activation,
+    AdaptiveAvgPool,
     AvgPool,
     BatchNorm,
     Binary,
@@ -12,6 +13,7 @@ from ...ops import (
     Identity,
     Lookup,
     MaxPool,
+    MinPool,
     Op,
     Pad,
     Reorder,
@@ -25,7 +27,7 @@ from .conv import ConvIgemmMma, ConvIgemmSimt
 from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, LookupKernel
-from .pool import AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect
+from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import SoftmaxKernel
 
 __all__ = ["IMPLS", "CudaBackend"]
@@ -33,8 +35,10 @@ __all__ = ["IMPLS", "CudaBackend"]
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvDepthwiseDirect(), ConvIgemmMma(), ConvIgemmSimt()),
     MaxPool: (MaxPoolDirect(),),
+    MinPool: (MinPoolDirect(),),
     AvgPool: (AvgPoolDirect(),),
     GlobalAvgPool: (GlobalAvgPoolDirect(),),
+    AdaptiveAvgPool: (AdaptiveAvgPoolDirect(),),
     Activation: (ActivationKernel(),),
     Binary: (BinaryKernel(),),
     BatchNorm: (BatchNormKernel(),),
