@@ -34,6 +34,7 @@ from .ops import (
     Pad,
     Reshape,
     Softmax,
+    TopK,
     Transpose,
 )
 from .ops.window import Padding
@@ -65,6 +66,7 @@ __all__ = [
     "softmax",
     "sub",
     "tanh",
+    "topk",
 ]
 
 T = TypeVar("T", Array, Value)
@@ -492,6 +494,45 @@ def softmax(x: T, dim: int) -> T:
     """
     y: T = _apply(Softmax(int(dim)), x)[0]
     return y
+
+
+def topk(x: T, k: int, dim: int = -1, largest: bool = True) -> tuple[T, T]:
+    """Find the largest values along ``dim`` and where they lie, best first.
+
+    Parameters
+    ----------
+    x : array, any shape but (), any number type
+    k : int
+        How many, from 0 to the size of x along ``dim``.
+    dim : int
+    largest : bool
+        False finds the smallest.
+
+    Returns
+    -------
+    array, shape of x with k along ``dim``, dtype of x
+        Values in falling order; rising for the smallest.
+    array, same shape, int64
+        Their indices along ``dim``.
+
+    Raises
+    ------
+    ShapeError
+        k is above the size of x along ``dim``, or x has no such axis.
+
+    Notes
+    -----
+    Of equal values the lower index comes first. NaN counts as above +inf: first among the largest, last among the smallest.
+    PyTorch ``topk`` (which leaves the order of equal values open), ONNX ``TopK``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> topk(np.float32([0.1, 0.7, 0.2]), 2)
+    (array([0.7, 0.2], dtype=float32), array([1, 2]))
+    """
+    values, places = _apply(TopK(_whole("topk", "k", k), _whole("topk", "dim", dim), bool(largest)), x)
+    return values, places
 
 
 def add(x: Any, y: Any) -> Any:

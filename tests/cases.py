@@ -34,6 +34,7 @@ from gpucnn.ops import (
     Reorder,
     Reshape,
     Softmax,
+    TopK,
     Transpose,
 )
 from gpucnn.spec import Spec
@@ -47,6 +48,8 @@ _FILLS = {
     "offset": lambda rng, shape: rng.standard_normal(shape) + 100,
     "ties": lambda rng, shape: rng.integers(1, 4, shape),
     "zero": lambda rng, shape: np.zeros(shape),
+    "zeros": lambda rng, shape: rng.choice([-1, -0.0, 0.0, 1], shape),
+    "nan": lambda rng, shape: np.full(shape, np.nan),
     "lowest": lambda rng, shape: np.full(shape, -np.inf),
     "special": lambda rng, shape: rng.choice([np.nan, np.inf, -np.inf, *rng.standard_normal(60)], shape),
     "infinite": lambda rng, shape: rng.choice([np.inf, *rng.standard_normal(60)], shape),
@@ -377,6 +380,38 @@ _SOFTMAX = (
     of("float16", Softmax(1), (3, 7), dtype="float16"),
 )
 
+_TOPK = (
+    of("one of one", TopK(1), (1, 1)),
+    of("1000 classes", TopK(5), (7, 1000), fill="wide"),
+    of("batch 0", TopK(2), (0, 5)),
+    of("none", TopK(0), (3, 5)),
+    of("no classes", TopK(0), (3, 0)),
+    of("all", TopK(13), (7, 13)),
+    of("all of many", TopK(300, largest=False), (2, 300)),
+    of("a long row", TopK(3), (2, 5003)),
+    of("smallest", TopK(4, largest=False), (7, 33)),
+    of("ties", TopK(7), (7, 40), fill="ties"),
+    of("smallest of ties", TopK(7, largest=False), (7, 40), fill="ties"),
+    of("many ties", TopK(9), (2, 700), fill="ties"),
+    of("zeros of both signs", TopK(6), (3, 11), fill="zeros"),
+    of("smallest zeros of both signs", TopK(6, largest=False), (3, 11), fill="zeros"),
+    of("NaN and Inf", TopK(40), (9, 40), fill="special"),
+    of("smallest of NaN and Inf", TopK(40, largest=False), (9, 40), fill="special"),
+    of("NaNs", TopK(5), (3, 7), fill="nan"),
+    of("smallest of NaNs", TopK(5, largest=False), (3, 7), fill="nan"),
+    of("all -Inf", TopK(3), (2, 5), fill="lowest"),
+    of("rank 1", TopK(2, 0), (5,)),
+    of("channels", TopK(3, 1), (2, 5, 3, 7)),
+    of("lines", TopK(2, -2), (2, 5, 3, 7)),
+    of("columns", TopK(3, 3), (1, 5, 3, 7)),
+    of("over the batch", TopK(4, 0), (7, 3, 2, 2)),
+    of("rank 5", TopK(2, 1), (2, 3, 2, 3, 2)),
+    of("float64", TopK(4), (3, 9), dtype="float64"),
+    of("float16", TopK(4), (3, 9), dtype="float16"),
+    of("int32", TopK(4), (3, 9), dtype="int32"),
+    of("uint8", TopK(4, largest=False), (3, 9), dtype="uint8"),
+)
+
 _BINARY = tuple(
     of(f"{kind} {id}", Binary(kind), x, y, **kw)
     for kind in ("add", "sub", "mul", "div")
@@ -533,6 +568,7 @@ CASES: dict[type[Op], tuple[Case, ...]] = {
     AdaptiveAvgPool: _ADAPTIVE,
     Activation: _ACTIVATION,
     Softmax: _SOFTMAX,
+    TopK: _TOPK,
     Binary: _BINARY,
     BatchNorm: _NORM,
     Identity: _IDENTITY,

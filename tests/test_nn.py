@@ -225,6 +225,20 @@ def test_pooling_with_indices():
     np.testing.assert_array_equal(np.take_along_axis(x.reshape(5, 3, -1), where.reshape(5, 3, -1), 2).reshape(y.shape), y)
 
 
+def test_ranking_in_a_model():
+    class Best(nn.Module):
+        def forward(self, x):
+            return F.topk(x, 3, 1, largest=False)
+
+    x = images(5)
+    values, places = Best()(x)
+    with gpucnn.compile(Best(), (1, 3, 12, 10)) as made:
+        again, there = made(x)
+    np.testing.assert_array_equal(values, again)
+    np.testing.assert_array_equal(places, there)
+    np.testing.assert_array_equal(np.take_along_axis(x, places, 1), np.sort(x, 1))
+
+
 # -- values
 
 

@@ -40,6 +40,7 @@ from gpucnn.ops import (
     Reorder,
     Reshape,
     Softmax,
+    TopK,
     Transpose,
 )
 from gpucnn.spec import spec_of
@@ -169,6 +170,22 @@ def min_pool_by_hand(op: MinPool, x: Any) -> tuple[Any, ...]:
     return (y,)
 
 
+def topk(op: TopK, x: Any) -> tuple[Any, ...]:
+    return onnx("TopK", x, _ints(op.k), outputs=2, axis=op.dim, largest=int(op.largest), sorted=1)
+
+
+def topk_by_hand(op: TopK, x: Any) -> tuple[Any, ...]:
+    """Python's sort of (is NaN, value, index); the index falls where the others do, and so comes last to first."""
+    side = -1 if op.largest else 1
+
+    def places(row: Any) -> Any:
+        ranks = [(bool(v != v), 0 if v != v else v.item(), side * i) for i, v in enumerate(row)]
+        return np.asarray([side * i for *_, i in sorted(ranks, reverse=op.largest)[: op.k]], np.int64)
+
+    where = np.apply_along_axis(places, op.dim, x) if x.size else np.zeros(op.infer(spec_of(x))[0].shape, np.int64)
+    return np.take_along_axis(x, where, op.dim), where
+
+
 def avg_pool(op: AvgPool, x: Any) -> tuple[Any, ...]:
     fields = {"strides": op.stride, "dilations": op.dilation, "kernel_shape": op.kernel_size, "ceil_mode": int(op.ceil_mode)}
     if op.divisor_override is not None:
@@ -234,6 +251,7 @@ ORACLES: dict[type[Op], tuple[Callable[..., tuple[Any, ...]], ...]] = {
     AdaptiveAvgPool: (adaptive_avg_pool,),
     Activation: (activation,),
     Softmax: (lambda op, x: (special.softmax(x.astype(np.float64), axis=op.dim) if x.size else x,),),
+    TopK: (topk, topk_by_hand),
     Binary: (lambda op, x, y: onnx(op.kind.capitalize(), x, y),),
     BatchNorm: (batch_norm,),
     Identity: (lambda op, x: onnx("Identity", x),),
@@ -413,6 +431,33 @@ def test_the_minimum_of_integers_needs_no_negative(dtype):
     y = F.min_pool2d(x, (1, 2))
     assert y.dtype == dtype
     assert y.ravel().tolist() == [7, limits.min]
+
+
+def test_ranking_by_hand():
+    nan, inf = np.nan, np.inf
+    for k, largest, values, places in (
+        (7, True, [nan, nan, inf, 2, 2, -1, -inf], [1, 5, 2, 0, 4, 6, 3]),
+        (7, False, [-inf, -1, 2, 2, inf, nan, nan], [3, 6, 0, 4, 2, 1, 5]),
+        (2, True, [nan, nan], [1, 5]),
+        (2, False, [-inf, -1], [3, 6]),
+    ):
+        y, where = F.topk(f32([2, nan, inf, -inf, 2, nan, -1]), k, largest=largest)
+        np.testing.assert_array_equal(y, f32(values))
+        assert where.tolist() == places
+
+
+def test_both_zeros_rank_alike():
+    y, where = F.topk(f32([-0.0, 0.0, -0.0, 0.0]), 4)
+    assert where.tolist() == [0, 1, 2, 3]
+    assert np.signbit(y).tolist() == [True, False, True, False]
+    assert F.topk(f32([0.0, -0.0]), 2, largest=False)[1].tolist() == [0, 1]
+
+
+def test_ranking_takes_the_last_axis_unless_told():
+    x = f32([[1, 5, 3], [4, 2, 6]])
+    assert F.topk(x, 1)[1].tolist() == [[1], [2]]
+    assert F.topk(x, 1, 0)[0].tolist() == [[4, 5, 6]]
+    assert F.topk(np.uint8([3, 255, 0]), 3, largest=False)[1].tolist() == [2, 0, 1]
 
 
 def test_nothing_in_gives_nothing_out():

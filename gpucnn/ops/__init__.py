@@ -7,6 +7,7 @@
 ``activation``          Activation, Epilogue, Softmax
 ``elementwise``         Binary
 ``norm``                BatchNorm
+``ranking``             TopK
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
 ``image``               Lookup
 ======================  ==============================================
@@ -20,6 +21,7 @@ from .image import Lookup
 from .linear import Linear
 from .norm import BatchNorm
 from .pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool, MaxPool, MinPool
+from .ranking import TopK
 from .shape import Concat, Flatten, Identity, Order, Pad, Reorder, Reshape, Transpose
 
 __all__ = [
@@ -45,5 +47,6 @@ __all__ = [
     "Reorder",
     "Reshape",
     "Softmax",
+    "TopK",
     "Transpose",
 ]

@@ -19,6 +19,7 @@ from ...ops import (
     Reorder,
     Reshape,
     Softmax,
+    TopK,
     Transpose,
 )
 from ..base import Impl
@@ -29,6 +30,7 @@ from .layout import ConcatKernel, CopyKernel, PadKernel
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, LookupKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import SoftmaxKernel
+from .topk import TopKKernel
 
 __all__ = ["IMPLS", "CudaBackend"]
 
@@ -43,6 +45,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Binary: (BinaryKernel(),),
     BatchNorm: (BatchNormKernel(),),
     Softmax: (SoftmaxKernel(),),
+    TopK: (TopKKernel(),),
     Lookup: (LookupKernel(),),
     Concat: (ConcatKernel(),),
     Pad: (PadKernel(),),
