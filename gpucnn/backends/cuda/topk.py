@@ -31,9 +31,7 @@ class TopKKernel(Impl):
         """Float32 and float16, up to five axes."""
         return x.dtype in (np.float32, np.float16) and x.ndim <= MOST_AXES
 
-    def bind(
-        self, backend: CudaBackend, op: TopK, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
-    ) -> Call | None:
+    def bind(self, backend: CudaBackend, op: TopK, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]) -> Call | None:
         """One launch: a block a row."""
         x, (values, places) = inputs[0], outputs
         dim, length = op.dim % x.ndim, int(x.shape[op.dim])
