@@ -19,6 +19,7 @@ from gpucnn.ops import (
     AvgPool,
     BatchNorm,
     Binary,
+    Cast,
     Concat,
     Conv,
     Epilogue,
@@ -47,6 +48,8 @@ _FILLS = {
     "positive": lambda rng, shape: rng.uniform(0.5, 1.5, shape),
     "offset": lambda rng, shape: rng.standard_normal(shape) + 100,
     "ties": lambda rng, shape: rng.integers(1, 4, shape),
+    # Halfway between float16 neighbours, below the normal ones, and around the largest.
+    "halves": lambda rng, shape: rng.choice([1 + 2**-11, 1 + 3 * 2**-11, 2**-25, 3 * 2**-25, 65519.0, 65520.0, -1e6, 1e-3], shape),
     "zero": lambda rng, shape: np.zeros(shape),
     "zeros": lambda rng, shape: rng.choice([-1, -0.0, 0.0, 1], shape),
     "nan": lambda rng, shape: np.full(shape, np.nan),
@@ -69,7 +72,8 @@ class Draw:
         if dtype.kind in "iu":
             low, high = (0, 256) if dtype == np.uint8 else (-99, 100)
             return rng.integers(low, high, self.shape, dtype)
-        return np.asarray(_FILLS[self.fill](rng, self.shape), dtype)
+        with np.errstate(over="ignore"):  # "halves" reach beyond float16
+            return np.asarray(_FILLS[self.fill](rng, self.shape)).astype(dtype)
 
 
 @dataclass(frozen=True)
@@ -225,9 +229,18 @@ _CONV = (
     conv("depthwise NaN and Inf", (2, 3, 9, 9), (3, 1, 3, 3), groups=3, padding=1, fill="special", post=RELU6),
     conv("float64", (2, 3, 5, 5), (4, 3, 3, 3), padding=1, dtype="float64", **ALL),
     conv("float16", (2, 3, 5, 5), (4, 3, 3, 3), padding=1, dtype="float16", **ALL),
+    Case("float16, bias float32", Conv(), (Draw((2, 8, 5, 5), "float16"), Draw((6, 8, 3, 3), "float16"), Draw((6,)))),
     conv("1-d", (3, 4, 11), (6, 2, 3), groups=2, stride=2, padding=1, bias=True, pre=RELU),
     conv("3-d", (2, 3, 5, 4, 6), (4, 3, 2, 3, 3), padding=((0, 1), (1, 1), (2, 0)), dilation=(1, 1, 2), **ALL),
 )
+
+
+
+def _scores(id: str, x: tuple[int, ...], out: int) -> Case:
+    """The last layer of a 16-bit net: bias and result are float32."""
+    draws = (Draw(x, "float16"), Draw((out, x[-1]), "float16"), Draw((out,)))
+    return Case(id, Linear(Epilogue(RELU6), "float32"), draws)
+
 
 _LINEAR = (
     linear("one by one", (1, 1), 1),
@@ -244,7 +257,10 @@ _LINEAR = (
     linear("residual, then relu", (3, 7), 5, residual=True, post=RELU),
     linear("NaN and Inf", (7, 5), 3, fill="special"),
     linear("float64", (3, 7), 5, dtype="float64", **ALL),
+    linear("batch 65", (65, 24), 10, pre=RELU6),
     linear("float16", (3, 7), 5, dtype="float16", **ALL),
+    _scores("float16 to float32", (5, 24), 10),
+    _scores("float16 to float32, batch 0", (0, 24), 10),
 )
 
 
@@ -435,6 +451,20 @@ _BINARY = tuple(
     )
 )
 
+_CAST = tuple(
+    of(f"{source} to {target}, {id}", Cast(target), shape, dtype=source, fill=fill)
+    for source, target in (("float32", "float16"), ("float16", "float32"), ("float32", "float32"), ("float64", "float16"))
+    for id, shape, fill in (
+        ("scalar", (), "normal"),
+        ("rank 2", (7, 5), "wide"),
+        ("odd sizes", (1, 3, 7, 5), "normal"),
+        ("batch 0", (0, 3, 7, 5), "normal"),
+        ("batch 7", (7, 16, 3, 3), "halves"),
+        ("1000 channels", (2, 1000, 3, 1), "halves"),
+        ("NaN and Inf", (2, 3, 9, 9), "special"),
+    )
+)
+
 _NORM = (
     norm("rank 2", (7, 5)),
     norm("rank 3", (2, 5, 7)),
@@ -450,6 +480,11 @@ _NORM = (
     norm("NaN and Inf", (2, 3, 9, 9), fill="special"),
     norm("float64", (2, 3, 7, 5), dtype="float64"),
     norm("float16", (2, 3, 7, 5), dtype="float16"),
+    Case(
+        "float16, statistics float32",
+        BatchNorm(),
+        (Draw((2, 8, 7, 5), "float16"), Draw((8,)), Draw((8,), fill="positive"), Draw((8,)), Draw((8,))),
+    ),
     Case("no variance", BatchNorm(1e-5), (Draw((2, 3, 2, 2)), Draw((3,)), Draw((3,), fill="zero"), None, None)),
 )
 
@@ -570,6 +605,7 @@ CASES: dict[type[Op], tuple[Case, ...]] = {
     Softmax: _SOFTMAX,
     TopK: _TOPK,
     Binary: _BINARY,
+    Cast: _CAST,
     BatchNorm: _NORM,
     Identity: _IDENTITY,
     Reorder: _REORDER,

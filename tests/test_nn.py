@@ -13,8 +13,8 @@ from truth import assert_true, record, truth
 import gpucnn
 from gpucnn import functional as F
 from gpucnn import nn, zoo
+from gpucnn.engine import LATENCY_BELOW, SUB_BATCH
 from gpucnn.errors import ModelError
-from gpucnn.model import LATENCY_BELOW, SUB_BATCH
 
 RNG = np.random.default_rng(3)
 BATCHES = (0, 1, 3, SUB_BATCH, 7, 2 * SUB_BATCH + 1)

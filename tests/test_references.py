@@ -7,6 +7,7 @@ of ``close``. Where ONNX's evaluator itself is wrong (1.23), ``UNLIKE_ONNX`` say
 from __future__ import annotations
 
 import itertools
+import struct
 from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
@@ -26,6 +27,7 @@ from gpucnn.ops import (
     AvgPool,
     BatchNorm,
     Binary,
+    Cast,
     Concat,
     Conv,
     Flatten,
@@ -228,6 +230,19 @@ def lookup(op: Lookup, x: Any, table: Any) -> tuple[Any, ...]:
     return (np.stack([onnx("Gather", table[:, c], x[:, c].astype(np.int64))[0] for c in range(x.shape[1])], axis=1),)
 
 
+def cast(op: Cast, x: Any) -> tuple[Any, ...]:
+    """By Python's struct, which rounds to nearest even; it refuses what lies beyond the type, where the result is infinite."""
+    letter = {"float16": "e", "float32": "f", "float64": "d"}[op.dtype]
+
+    def one(v: float) -> float:
+        try:
+            return float(struct.unpack(letter, struct.pack(letter, v))[0])
+        except OverflowError:
+            return float(np.copysign(np.inf, v))
+
+    return (np.asarray([one(v) for v in x.reshape(-1).tolist()], op.dtype).reshape(x.shape),)
+
+
 def pad(op: Pad, x: Any) -> tuple[Any, ...]:
     if x.ndim == 0:
         return (x,)
@@ -252,6 +267,7 @@ ORACLES: dict[type[Op], tuple[Callable[..., tuple[Any, ...]], ...]] = {
     Activation: (activation,),
     Softmax: (lambda op, x: (special.softmax(x.astype(np.float64), axis=op.dim) if x.size else x,),),
     TopK: (topk, topk_by_hand),
+    Cast: (cast,),
     Binary: (lambda op, x, y: onnx(op.kind.capitalize(), x, y),),
     BatchNorm: (batch_norm,),
     Identity: (lambda op, x: onnx("Identity", x),),

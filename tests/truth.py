@@ -114,10 +114,10 @@ class Planned:
         return [step.node.op.name for step in self.plan.steps]
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        self.program.arena[...] = 0xFF
-        for name, array in feeds.items():
-            self.backend.write(self.program.inputs[name], array)
         with self.backend.session():
+            self.program.arena[...] = 0xFF
+            for name, array in feeds.items():
+                self.backend.write(self.program.inputs[name], array)
             self.program.run()
         return {name: self.backend.read(v) for name, v in self.program.outputs.items()}
 

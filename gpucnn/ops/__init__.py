@@ -5,7 +5,7 @@
 ``linear``              Linear
 ``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
 ``activation``          Activation, Epilogue, Softmax
-``elementwise``         Binary
+``elementwise``         Binary, Cast
 ``norm``                BatchNorm
 ``ranking``             TopK
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
@@ -16,7 +16,7 @@
 from .activation import RELU6, Activation, Epilogue, Softmax
 from .base import Op
 from .conv import Conv
-from .elementwise import Binary
+from .elementwise import Binary, Cast
 from .image import Lookup
 from .linear import Linear
 from .norm import BatchNorm
@@ -31,6 +31,7 @@ __all__ = [
     "AvgPool",
     "BatchNorm",
     "Binary",
+    "Cast",
     "Concat",
     "Conv",
     "Epilogue",

@@ -6,11 +6,13 @@ from ...ops import (
     AvgPool,
     BatchNorm,
     Binary,
+    Cast,
     Concat,
     Conv,
     Flatten,
     GlobalAvgPool,
     Identity,
+    Linear,
     Lookup,
     MaxPool,
     MinPool,
@@ -27,7 +29,8 @@ from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
 from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel
-from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, LookupKernel
+from .linear import LinearCublas
+from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import SoftmaxKernel
 from .topk import TopKKernel
@@ -36,6 +39,7 @@ __all__ = ["IMPLS", "CudaBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvDepthwiseDirect(), ConvIgemmMma(), ConvIgemmSimt()),
+    Linear: (LinearCublas(),),
     MaxPool: (MaxPoolDirect(),),
     MinPool: (MinPoolDirect(),),
     AvgPool: (AvgPoolDirect(),),
@@ -43,6 +47,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     AdaptiveAvgPool: (AdaptiveAvgPoolDirect(),),
     Activation: (ActivationKernel(),),
     Binary: (BinaryKernel(),),
+    Cast: (CastKernel(),),
     BatchNorm: (BatchNormKernel(),),
     Softmax: (SoftmaxKernel(),),
     TopK: (TopKKernel(),),

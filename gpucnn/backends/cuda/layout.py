@@ -15,7 +15,19 @@ from ..base import Call, Impl
 from .backend import CudaBackend, launch
 from .geometry import address, divisor, scalars
 
-__all__ = ["MOST_AXES", "Axis", "ConcatKernel", "CopyKernel", "PadKernel", "element_strides", "fold", "movable", "same_place", "walk"]
+__all__ = [
+    "MOST_AXES",
+    "Axis",
+    "ConcatKernel",
+    "CopyKernel",
+    "PadKernel",
+    "element_strides",
+    "fold",
+    "movable",
+    "moved_rows",
+    "same_place",
+    "walk",
+]
 
 MOST_AXES = 5
 _MOST_ITEMS = 2**31 - 2**12  # an index of the last block must still be an int32
@@ -251,6 +263,34 @@ class ConcatKernel(Impl):
         return call
 
 
+def _pad(
+    backend: CudaBackend, name: str, y: Array, x: Array, pads: Sequence[tuple[int, int]], value: float, mode: str = "constant"
+) -> Call:
+    """A launch that puts x into y, and around it ``value``, or what ``mode`` makes of x."""
+    mapped = mode != "constant"
+    axes = fold(y.shape, element_strides(y), element_strides(x), pads=pads, mapped=mapped)
+    size, source = y.dtype.itemsize, (x,) if x.size else ()
+    if not (mapped and axes and axes[-1].inside != axes[-1].size):  # a mirrored run lies the other way round
+        size, axes = _widened(axes, size, y, *source)
+    items, rest = walk(name, axes, 2)
+    if mapped:
+        first = scalars(x=x, y=y, mode=_PAD_MODES[mode], items=items)
+    else:
+        filled = np.array(value).astype(y.dtype)
+        pattern = np.frombuffer(filled.tobytes() * (8 // filled.itemsize), np.uint64)[0]
+        first = scalars(x=x if x.size else None, y=y, value=pattern, items=items)
+    bounds = [np.int32(n) for axis in _filled(axes, 2) for n in (axis.before, axis.inside)]
+    kernel = backend.kernel("copy.cu", "pad_mapped" if mapped else "pad", HALF=0, SIZE=size)
+    return launch(kernel, (-(-items // (_THREADS * _EACH)), 1, 1), (_THREADS, 1, 1), (*first, *rest, *bounds))
+
+
+def moved_rows(backend: CudaBackend, name: str, y: Array, x: Array) -> Call:
+    """A launch that copies x (m, c) into y (m, at least c), zeros behind every row."""
+    if x.shape == y.shape:
+        return _copy(backend, name, y, x, x.shape, element_strides(y), element_strides(x))
+    return _pad(backend, name, y, x, ((0, 0), (0, y.shape[1] - x.shape[1])), 0.0)
+
+
 class PadKernel(Impl):
     """``kernels/copy.cu``: inside and borders in one launch, all modes."""
 
@@ -263,19 +303,4 @@ class PadKernel(Impl):
 
     def bind(self, backend: CudaBackend, op: Pad, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]) -> Call | None:
         """One launch."""
-        x, y = inputs[0], outputs[0]
-        mapped = op.mode != "constant"
-        axes = fold(y.shape, element_strides(y), element_strides(x), pads=op.pads, mapped=mapped)
-        size, source = y.dtype.itemsize, (x,) if x.size else ()
-        if not (mapped and axes and axes[-1].inside != axes[-1].size):  # a mirrored run lies the other way round
-            size, axes = _widened(axes, size, y, *source)
-        items, rest = walk(op.name, axes, 2)
-        if mapped:
-            first = scalars(x=x, y=y, mode=_PAD_MODES[op.mode], items=items)
-        else:
-            value = np.array(op.value).astype(y.dtype)
-            pattern = np.frombuffer(value.tobytes() * (8 // value.itemsize), np.uint64)[0]
-            first = scalars(x=x if x.size else None, y=y, value=pattern, items=items)
-        bounds = [np.int32(n) for axis in _filled(axes, 2) for n in (axis.before, axis.inside)]
-        kernel = backend.kernel("copy.cu", "pad_mapped" if mapped else "pad", HALF=0, SIZE=size)
-        return launch(kernel, (-(-items // (_THREADS * _EACH)), 1, 1), (_THREADS, 1, 1), (*first, *rest, *bounds))
+        return _pad(backend, op.name, outputs[0], inputs[0], op.pads, op.value, op.mode)
