@@ -17,7 +17,7 @@ from close import FEW, local_error
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.graph import Graph, Value
-from gpucnn.ops import Activation, BatchNorm, Binary, Conv, Linear, Op, Pad, Softmax
+from gpucnn.ops import Activation, BatchNorm, Binary, Conv, Linear, MaxPool, MinPool, Op, Pad, Softmax
 from gpucnn.passes import PASSES
 from gpucnn.spec import Spec
 
@@ -62,6 +62,8 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             return replace(op).reference(np, e, 0 * values[1], values[2], None if values[3] is None else np.abs(values[3]))[0]
         case Pad():
             return replace(op, value=0.0).reference(np, e)[0]
+        case MinPool():  # two minima are no further apart than the values that are furthest apart
+            return MaxPool(op.kernel_size, op.stride, op.padding, op.dilation, op.ceil_mode).reference(np, e)[0]
         case _:  # maxima and means of errors, and what only moves them
             return op.reference(np, *errors)[0]
 

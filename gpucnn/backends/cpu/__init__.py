@@ -14,6 +14,7 @@ from ...ops import (
     Linear,
     Lookup,
     MaxPool,
+    MinPool,
     Op,
     Pad,
     Reorder,
@@ -36,7 +37,7 @@ from .pointwise import (
     PadCopy,
     SoftmaxRows,
 )
-from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines
+from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
 
 __all__ = ["IMPLS", "CpuBackend"]
 
@@ -44,6 +45,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col()),
     Linear: (LinearGemm(),),
     MaxPool: (MaxPoolLines(),),
+    MinPool: (MinPoolLines(),),
     AvgPool: (AvgPoolLines(),),
     GlobalAvgPool: (GlobalAvgPoolSum(),),
     Activation: (ActivationInPlace(),),

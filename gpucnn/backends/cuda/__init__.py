@@ -2,6 +2,7 @@
 
 from ...ops import (
     Activation,
+    AdaptiveAvgPool,
     AvgPool,
     BatchNorm,
     Binary,
@@ -14,11 +15,13 @@ from ...ops import (
     Linear,
     Lookup,
     MaxPool,
+    MinPool,
     Op,
     Pad,
     Reorder,
     Reshape,
     Softmax,
+    TopK,
     Transpose,
 )
 from ..base import Impl
@@ -28,8 +31,9 @@ from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel
 from .linear import LinearCublas
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel
-from .pool import AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect
+from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import SoftmaxKernel
+from .topk import TopKKernel
 
 __all__ = ["IMPLS", "CudaBackend"]
 
@@ -37,13 +41,16 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvDepthwiseDirect(), ConvIgemmMma(), ConvIgemmSimt()),
     Linear: (LinearCublas(),),
     MaxPool: (MaxPoolDirect(),),
+    MinPool: (MinPoolDirect(),),
     AvgPool: (AvgPoolDirect(),),
     GlobalAvgPool: (GlobalAvgPoolDirect(),),
+    AdaptiveAvgPool: (AdaptiveAvgPoolDirect(),),
     Activation: (ActivationKernel(),),
     Binary: (BinaryKernel(),),
     Cast: (CastKernel(),),
     BatchNorm: (BatchNormKernel(),),
     Softmax: (SoftmaxKernel(),),
+    TopK: (TopKKernel(),),
     Lookup: (LookupKernel(),),
     Concat: (ConcatKernel(),),
     Pad: (PadKernel(),),

@@ -33,6 +33,7 @@ MOST_AXES = 5
 _MOST_ITEMS = 2**31 - 2**12  # an index of the last block must still be an int32
 _THREADS, _EACH, _TILE = 256, 4, 32  # as in kernels/copy.cu
 _LEAST_TILED = 8  # on an axis shorter than that, most of a tile would lie idle
+_PAD_MODES = {"reflect": 0, "replicate": 1, "circular": 2}  # as in kernels/copy.cu
 
 Args = tuple[Any, ...]
 
@@ -61,8 +62,12 @@ def element_strides(x: Array) -> tuple[int, ...]:
     return tuple(int(s) // x.dtype.itemsize for s in x.strides)
 
 
-def fold(shape: Sequence[int], *strides: Sequence[int], pads: Sequence[tuple[int, int]] | None = None) -> tuple[Axis, ...]:
+def fold(
+    shape: Sequence[int], *strides: Sequence[int], pads: Sequence[tuple[int, int]] | None = None, mapped: bool = False
+) -> tuple[Axis, ...]:
     """The fewest axes on which all arrays are regular, outermost of the first array first; axes of size 1 are gone.
+
+    With ``mapped`` a padded axis stays by itself, because its padding is found by its own indices.
 
     Examples
     --------
@@ -75,6 +80,8 @@ def fold(shape: Sequence[int], *strides: Sequence[int], pads: Sequence[tuple[int
     found: list[Axis] = []
     for axis in each:
         outer = found[-1] if found else None
+        if mapped and outer and outer.inside != outer.size:
+            outer = None
         if outer and axis.inside == axis.size and all(o == i * axis.size for o, i in zip(outer.strides, axis.strides)):
             found[-1] = Axis(outer.size * axis.size, axis.strides, outer.before * axis.size, outer.inside * axis.size)
         else:
@@ -256,18 +263,25 @@ class ConcatKernel(Impl):
         return call
 
 
-def _pad(backend: CudaBackend, name: str, y: Array, x: Array, pads: Sequence[tuple[int, int]], value: float) -> Call:
-    """A launch that puts x into y and ``value`` around it."""
-    axes = fold(y.shape, element_strides(y), element_strides(x), pads=pads)
-    source = (x,) if x.size else ()
-    size, axes = _widened(axes, y.dtype.itemsize, y, *source)
+def _pad(
+    backend: CudaBackend, name: str, y: Array, x: Array, pads: Sequence[tuple[int, int]], value: float, mode: str = "constant"
+) -> Call:
+    """A launch that puts x into y, and around it ``value``, or what ``mode`` makes of x."""
+    mapped = mode != "constant"
+    axes = fold(y.shape, element_strides(y), element_strides(x), pads=pads, mapped=mapped)
+    size, source = y.dtype.itemsize, (x,) if x.size else ()
+    if not (mapped and axes and axes[-1].inside != axes[-1].size):  # a mirrored run lies the other way round
+        size, axes = _widened(axes, size, y, *source)
     items, rest = walk(name, axes, 2)
-    filled = np.array(value).astype(y.dtype)
-    pattern = np.frombuffer(filled.tobytes() * (8 // filled.itemsize), np.uint64)[0]
+    if mapped:
+        first = scalars(x=x, y=y, mode=_PAD_MODES[mode], items=items)
+    else:
+        filled = np.array(value).astype(y.dtype)
+        pattern = np.frombuffer(filled.tobytes() * (8 // filled.itemsize), np.uint64)[0]
+        first = scalars(x=x if x.size else None, y=y, value=pattern, items=items)
     bounds = [np.int32(n) for axis in _filled(axes, 2) for n in (axis.before, axis.inside)]
-    args = (*scalars(x=x if x.size else None, y=y, value=pattern, items=items), *rest, *bounds)
-    kernel = backend.kernel("copy.cu", "pad", HALF=0, SIZE=size)
-    return launch(kernel, (-(-items // (_THREADS * _EACH)), 1, 1), (_THREADS, 1, 1), args)
+    kernel = backend.kernel("copy.cu", "pad_mapped" if mapped else "pad", HALF=0, SIZE=size)
+    return launch(kernel, (-(-items // (_THREADS * _EACH)), 1, 1), (_THREADS, 1, 1), (*first, *rest, *bounds))
 
 
 def moved_rows(backend: CudaBackend, name: str, y: Array, x: Array) -> Call:
@@ -278,15 +292,15 @@ def moved_rows(backend: CudaBackend, name: str, y: Array, x: Array) -> Call:
 
 
 class PadKernel(Impl):
-    """``kernels/copy.cu``: inside and borders in one launch."""
+    """``kernels/copy.cu``: inside and borders in one launch, all modes."""
 
     name = "pad"
     numerics = "exact"
 
     def supports(self, op: Pad, x: Spec) -> bool:
-        """Constant padding; elements of 1, 2, 4 or 8 bytes, up to five axes."""
-        return op.mode == "constant" and movable(x)
+        """Elements of 1, 2, 4 or 8 bytes, up to five axes."""
+        return movable(x)
 
     def bind(self, backend: CudaBackend, op: Pad, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]) -> Call | None:
         """One launch."""
-        return _pad(backend, op.name, outputs[0], inputs[0], op.pads, op.value)
+        return _pad(backend, op.name, outputs[0], inputs[0], op.pads, op.value, op.mode)
