@@ -9,7 +9,7 @@ import pytest
 from cases import CASES
 from close import assert_close
 from drivers import driver
-from test_cuda_impls import halved, way_of
+from test_cuda_impls import halved, ways_of
 from test_impls import Harness
 
 import gpucnn
@@ -43,14 +43,15 @@ def every(kind):
 def test_impls_equal_the_reference(kind, backend):
     wrong = []
     for case, impl in every(kind):
-        harness = Harness(case, impl, backend, way_of(case))
-        first = harness.run()
-        try:
-            assert_close(case.op, first, harness.arrays)
-            for y, again in zip(first, harness.run()):
-                np.testing.assert_array_equal(np.asarray(y), np.asarray(again))
-        except AssertionError as error:
-            wrong.append(f"{case.id}/{impl.name}: {error}")
+        for way in ways_of(case):
+            harness = Harness(case, impl, backend, way)
+            first = harness.run()
+            try:
+                assert_close(case.op, first, harness.arrays)
+                for y, again in zip(first, harness.run()):
+                    np.testing.assert_array_equal(np.asarray(y), np.asarray(again))
+            except AssertionError as error:
+                wrong.append(f"{case.id}/{impl.name}/{way}: {error}")
     assert not wrong, "\n".join(wrong)
 
 
