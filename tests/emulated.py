@@ -39,7 +39,7 @@ class EmulatorDriver:
         self.launched: list[str] = []
         self.captured: list[int] = []
         self.memory = 1 << 34
-        self.closed = False
+        self.closed = self.gemm_is_prepared = False
 
     def adopt(self, array: Any) -> Any:
         return array
@@ -86,7 +86,11 @@ class EmulatorDriver:
         np.copyto(out, source, casting="no")
         return out
 
+    def prepare_gemm(self) -> None:
+        self.gemm_is_prepared = True
+
     def gemm(self, a: Any, b: Any, out: Any) -> None:
+        assert self.gemm_is_prepared
         self._launch(lambda: self._gemm(a, b, out))
 
     def _gemm(self, a: Any, b: Any, out: Any) -> None:

@@ -18,7 +18,7 @@ USED = """
     cuda.Event.record cuda.Event.synchronize cuda.memory.OutOfMemoryError cuda.MemoryPointer.copy_from_host_async
     cuda.runtime.deviceGetAttribute cuda.runtime.memGetInfo cuda.graph.Graph.launch RawKernel.max_dynamic_shared_size_bytes
     cuda.nvrtc.createProgram cuda.nvrtc.compileProgram cuda.nvrtc.getCUBIN cuda.nvrtc.getProgramLog cuda.nvrtc.destroyProgram
-    cuda.nvrtc.getVersion
+    cuda.nvrtc.getVersion cuda.nvrtc.getSupportedArchs cuda.nvrtc.getPTX
 """
 
 
@@ -34,7 +34,7 @@ def compiler(tmp_path):
     headers = probe.find_headers()
     if headers is None:
         pytest.skip("the CUDA headers are not installed")
-    made = Compiler(cupy.cuda.nvrtc, "sm_90", headers, tmp_path, 2)
+    made = Compiler(cupy.cuda.nvrtc, 90, headers, tmp_path, 2)
     yield made
     made.close()
 
@@ -44,6 +44,16 @@ def test_kernels_compile_to_machine_code(compiler):
     codes = [job.result().read_bytes() for job in jobs]
     assert all(code.startswith(b"\x7fELF") for code in codes)
     assert codes[0] != codes[1]
+
+
+def test_an_architecture_of_tomorrow_gets_ptx(tmp_path):
+    headers = probe.find_headers()
+    if headers is None:
+        pytest.skip("the CUDA headers are not installed")
+    made = Compiler(cupy.cuda.nvrtc, 999, headers, tmp_path, 1)
+    path = made.compile(source.load_source("cast.cu"), {"FROM_HALF": 1, "HALF": 0, "VEC": 1})
+    assert path.suffix == ".ptx"
+    assert ".entry cast(" in path.read_text()
 
 
 def test_an_error_has_the_compilers_words(compiler):

@@ -282,6 +282,7 @@ def test_cublas_sees_one_number_of_rows(model, gpu, x):
 
 def test_cublas_errors(gpu):
     driver = CupyDriver(0)
+    driver.prepare_gemm()
     a = driver.upload(np.ones((64, 8), np.float32))
     gpu.blas.cublasGemmEx._function = lambda *args: 13
     with driver.session(), pytest.raises(DeviceError, match=r"cublasGemmEx gives error 13"):
@@ -296,6 +297,7 @@ def test_a_product_of_pitched_matrices(gpu, kind):
     a, b = rng.integers(-8, 9, (5, 24)).astype(kind), rng.integers(-8, 9, (7, 16)).astype(kind)
     out = np.zeros((5, 9), np.float32)
     there = [driver.upload(v) for v in (a, b, out)]
+    driver.prepare_gemm()
     with driver.session():
         driver.gemm(there[0][:, :11], there[1][:, :11], there[2][:, :7])
     found = driver.read(there[2])
@@ -353,6 +355,30 @@ def test_compiled_as_the_emulator_does(gpu):
     assert '"-arch=sm_80", "-std=c++17"' in kept
     assert "ftz" not in kept
     assert "fast" not in kept.split('"options"')[1]
+
+
+def test_a_gpu_newer_than_nvrtc_gets_ptx(gpu, net, x):
+    gpu.nvrtc.archs = [70, 75]
+    with gpucnn.compile(net, (1, *SHAPE), device="cuda", precision="float32") as model:
+        assert_true(model(x), expected(net, x))
+    folder = Path(settings().cache) / "kernels"
+    assert list(folder.glob("*.ptx"))
+    assert not list(folder.glob("*.cubin"))
+
+
+def test_a_gpu_older_than_nvrtc_knows(gpu, net):
+    gpu.nvrtc.archs = [90]
+    with pytest.raises(DeviceError, match=r"this NVRTC \(13.0\) does not compile for sm_80"):
+        gpucnn.compile(net, (1, *SHAPE), device="cuda")
+
+
+def test_a_gpu_that_does_not_start(gpu, net, monkeypatch):
+    def fails(index):
+        raise RuntimeError("cudaErrorDevicesUnavailable")
+
+    monkeypatch.setattr(gpu.cuda, "Device", fails)
+    with pytest.raises(DeviceError, match="cuda:0 cannot be started: cudaErrorDevicesUnavailable"):
+        gpucnn.compile(net, (1, *SHAPE), device="cuda")
 
 
 def test_cupy_that_does_not_import(gpu, net, monkeypatch):

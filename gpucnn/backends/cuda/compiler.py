@@ -27,8 +27,9 @@ class Compiler:
     ----------
     nvrtc : module
         ``cupy.cuda.nvrtc``, or what has its functions.
-    arch : str
-        ``"sm_90"``.
+    arch : int
+        Compute capability; 90 is sm_90. For a GPU newer than this NVRTC, PTX of the newest architecture that it knows is made, which the
+        driver finishes.
     headers : path
         The folder that holds ``cuda_fp16.h``.
     folder : path
@@ -37,12 +38,18 @@ class Compiler:
         Compilations side by side; NVRTC works outside of Python's lock.
     """
 
-    def __init__(self, nvrtc: Any, arch: str, headers: Path, folder: Path, workers: int) -> None:
-        self._nvrtc, self._arch, self._headers, self._folder = nvrtc, arch, headers, folder
+    def __init__(self, nvrtc: Any, arch: int, headers: Path, folder: Path, workers: int) -> None:
+        older = [known for known in map(int, nvrtc.getSupportedArchs()) if known <= arch]
+        if not older:
+            version = ".".join(map(str, nvrtc.getVersion()))
+            raise DeviceError(f"this NVRTC ({version}) does not compile for sm_{arch}: update CUDA's packages")
+        self._final = arch in older
+        self._arch = f"sm_{arch}" if self._final else f"compute_{max(older)}"
+        self._nvrtc, self._headers, self._folder = nvrtc, headers, folder
         self._pool = ThreadPoolExecutor(workers, "gpucnn-nvrtc")
         self._spare: tempfile.TemporaryDirectory[str] | None = None
         stamps = (f"{f.name}:{f.stat().st_size}" for f in sorted(headers.glob("cuda_fp16.h*")))
-        self._identity = f"nvrtc {'.'.join(map(str, nvrtc.getVersion()))} {' '.join(stamps)} {arch}"
+        self._identity = f"nvrtc {'.'.join(map(str, nvrtc.getVersion()))} {' '.join(stamps)} {self._arch}"
 
     def submit(self, source: Source, macros: Mapping[str, int]) -> Future[Path]:
         """Path of a file with the machine code, once it is there."""
@@ -58,7 +65,7 @@ class Compiler:
         """
         flags = tuple(f"-D{name}={value}" for name, value in sorted(macros.items()))
         key = hashlib.sha256("\0".join((self._identity, source.name, source.digest, *flags)).encode()).hexdigest()
-        path = self._folder / f"{key[:32]}.cubin"
+        path = self._folder / f"{key[:32]}.{'cubin' if self._final else 'ptx'}"
         if path.is_file():
             return path
         code = self._run(source, flags)
@@ -78,8 +85,8 @@ class Compiler:
             except Exception as error:  # the binding's own class
                 log = self._nvrtc.getProgramLog(program)
                 raise DeviceError(f"{source.name} does not compile with {' '.join(options)}:\n{log}") from error
-            code: bytes = self._nvrtc.getCUBIN(program)
-            return code
+            code: bytes | str = self._nvrtc.getCUBIN(program) if self._final else self._nvrtc.getPTX(program)
+            return code.encode() if isinstance(code, str) else code
         finally:
             self._nvrtc.destroyProgram(program)
 

@@ -52,21 +52,23 @@ class CupyDriver:
         if headers is None:
             raise DeviceError("cuda_fp16.h was not found; `gpucnn devices` says what to install")
         self.xp: Any = cupy
-        self._device = cupy.cuda.Device(index)
-        runtime = cupy.cuda.runtime
-
-        def attribute(number: int) -> int:
-            return int(runtime.deviceGetAttribute(number, index))
-
-        arch = 10 * attribute(_MAJOR) + attribute(_MINOR)
         self.name = f"cuda:{index}"
-        self.limits = Limits(arch, attribute(_MULTIPROCESSORS), attribute(_SHARED_PER_BLOCK))
+        try:
+            major, minor, multiprocessors, shared = (
+                int(cupy.cuda.runtime.deviceGetAttribute(number, index)) for number in (_MAJOR, _MINOR, _MULTIPROCESSORS, _SHARED_PER_BLOCK)
+            )
+            self._device = cupy.cuda.Device(index)
+            with self._device:
+                self.stream = cupy.cuda.Stream(non_blocking=True)
+                self._staged = cupy.cuda.Event(disable_timing=True)
+        except Exception as error:  # CUDARuntimeError: out of memory, a process that owns the GPU alone, a broken driver
+            raise DeviceError(f"{self.name} cannot be started: {error}") from error
+        self.limits = Limits(10 * major + minor, multiprocessors, shared)
         self._lock = threading.RLock()
         self._kernels: dict[Any, Kernel] = {}
-        self._compiler = Compiler(cupy.cuda.nvrtc, f"sm_{arch}", headers, Path(settings().cache) / "kernels", settings().threads)
-        with self._device:
-            self.stream = cupy.cuda.Stream(non_blocking=True)
-            self._staged = cupy.cuda.Event(disable_timing=True)
+        self._compiler = Compiler(
+            cupy.cuda.nvrtc, self.limits.arch, headers, Path(settings().cache) / "kernels", settings().threads
+        )
         self._staging: Any = None
         self._cublas: Cublas | None = None
         self._workspace: Array | None = None
@@ -153,11 +155,16 @@ class CupyDriver:
                 self._kernels[key] = _CupyKernel(self.xp, self._compiler.submit(source, macros), function)
             return self._kernels[key]
 
+    def prepare_gemm(self) -> None:
+        """Load cuBLAS and give it its workspace."""
+        with self.session():
+            if self._cublas is None:
+                self._workspace = self.allocate(WORKSPACE)
+                self._cublas = Cublas(load_cublas(), self.stream.ptr, self._workspace.data.ptr)
+
     def gemm(self, a: Array, b: Array, out: Array) -> None:
         """``out = a @ bᵀ`` on the stream."""
-        if self._cublas is None:
-            self._workspace = self.allocate(WORKSPACE)
-            self._cublas = Cublas(load_cublas(), self.stream.ptr, self._workspace.data.ptr)
+        assert self._cublas is not None, "prepare_gemm comes first"
         (m, c), k, size = a.shape, b.shape[0], a.dtype.itemsize
         self._cublas.gemm(
             a.data.ptr, a.strides[0] // size, b.data.ptr, b.strides[0] // size, out.data.ptr, out.strides[0] // out.dtype.itemsize,

@@ -86,6 +86,10 @@ class Driver(Protocol):
         """A NumPy copy, C-contiguous: fresh, or in ``out``."""
         ...
 
+    def prepare_gemm(self) -> None:
+        """Load what ``gemm`` needs, so that no step has to."""
+        ...
+
     def gemm(self, a: Array, b: Array, out: Array) -> None:
         """``out = a @ bᵀ`` for row-major a (m, c), b (k, c), float32 sums."""
         ...

@@ -77,6 +77,7 @@ class LinearCublas(Impl):
         rows = driver.view(workspace[0], 0, Spec((ROWS, wide), x.dtype), (wide, 1))
         sums = driver.view(workspace[0], split, Spec((ROWS, k), np.dtype(np.float32)), (k, 1))
         in_place = wide == c and element_strides(x)[0] == c and address(x) % _ALIGNED == 0
+        driver.prepare_gemm()
         calls: list[Call] = []
         for start in range(0, count, ROWS):
             part = slice(start, min(start + ROWS, count))
