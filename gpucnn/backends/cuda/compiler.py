@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -47,6 +48,7 @@ class Compiler:
         self._arch = f"sm_{arch}" if self._final else f"compute_{max(older)}"
         self._nvrtc, self._headers, self._folder = nvrtc, headers, folder
         self._pool = ThreadPoolExecutor(workers, "gpucnn-nvrtc")
+        self._lock = threading.Lock()
         self._spare: tempfile.TemporaryDirectory[str] | None = None
         stamps = (f"{f.name}:{f.stat().st_size}" for f in sorted(headers.glob("cuda_fp16.h*")))
         self._identity = f"nvrtc {'.'.join(map(str, nvrtc.getVersion()))} {' '.join(stamps)} {self._arch}"
@@ -72,9 +74,10 @@ class Compiler:
         try:
             return _keep(path, code)
         except OSError:  # a cache that cannot be written costs time, not the run
-            if self._spare is None:
-                self._spare = tempfile.TemporaryDirectory(prefix="gpucnn-")
-            return _keep(Path(self._spare.name) / path.name, code)
+            with self._lock:
+                if self._spare is None:
+                    self._spare = tempfile.TemporaryDirectory(prefix="gpucnn-")
+                return _keep(Path(self._spare.name) / path.name, code)
 
     def _run(self, source: Source, flags: tuple[str, ...]) -> bytes:
         options = (f"-arch={self._arch}", "-std=c++17", "-lineinfo", f"-I{self._headers}", *flags)
