@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -141,6 +142,25 @@ def test_strict_refuses_a_reference_step(gpu, monkeypatch):
         model._engine._backend.IMPLS = {}
         with pytest.raises(UnsupportedError, match="relu of 64×3×16×12 float32 has no cuda implementation and GPUCNN_STRICT forbids"):
             model.plan()
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_a_step_neither_allocates_nor_waits(gpu, net, x, precision, monkeypatch):
+    with gpucnn.compile(net, (1, *SHAPE), device="cuda", precision=precision) as model:
+        plan = model.plan(4)
+        program, backend = plan.bind(), plan.backend
+        backend.write(program.inputs["input"], x[:4])
+
+        def forbidden(*args, **kwargs):
+            raise AssertionError("a step allocates or waits")
+
+        with backend.session(), monkeypatch.context() as patch:
+            for what in ("alloc", "empty"):
+                patch.setattr(FakeCupy, what, forbidden)
+            patch.setattr(Stream, "synchronize", forbidden)
+            for _ in range(3):  # launched, captured, replayed
+                program.run()
+        assert np.isfinite(backend.read(program.outputs["output"])).all()
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
@@ -399,12 +419,30 @@ def test_devices_are_listed(gpu, capsys):
     assert "cuda:0  NVIDIA A100, sm_80, 40 GiB, driver for CUDA 13.0\n" in capsys.readouterr().out
 
 
+def test_classify_says_the_same_as_on_the_cpu(gpu, capsys):
+    """The whole EfficientNet-Lite0 on three photographs, every kernel emulated."""
+    photos = str(Path(gpucnn.__file__).parent / "data" / "photos")
+    said = {}
+    for options in (("-d", "cpu"), ("-d", "cuda", "-p", "float32"), ()):
+        assert cli.main(["classify", photos, "-k", "2", "-f", "jsonl", *options]) == 0
+        out, err = capsys.readouterr()
+        said[options] = [[p["label"] for p in json.loads(line)["predictions"]] for line in out.splitlines()], err
+    assert len({str(rows) for rows, _ in said.values()}) == 1
+    assert "precision float32; device cpu (asked for)" in said["-d", "cpu"][1]
+    assert "precision float32; device cuda:0 (NVIDIA A100" in said["-d", "cuda", "-p", "float32"][1]
+    assert "precision float16; device cuda:0 (NVIDIA A100" in said[()][1]
+
+
 def test_inspect_and_bench(gpu, capsys):
     assert cli.main(["inspect", "-p", "float16"]) == 0
     out = capsys.readouterr().out
     assert "efficientnet_lite0 on cuda:0 in float16" in out
     assert "conv_igemm_mma" in out
     assert "reference" not in out
+    assert cli.main(["bench", "--seconds", "0.01", "--layers", "-b", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "efficientnet_lite0 on cuda:0 (NVIDIA A100, sm_80" in out
+    assert "one program of 2 images, step by step" in out
 
 
 def test_a_gpu_array_for_a_model_on_the_cpu(net):
