@@ -15,7 +15,7 @@ from fake_cupy import Array, FakeCublas, FakeCupy, Stream
 from truth import assert_true, record, truth
 
 import gpucnn
-from gpucnn import cli, device, nn
+from gpucnn import cli, device, nn, zoo
 from gpucnn import functional as F
 from gpucnn.backends.cuda import cublas, cupy_driver, probe, source
 from gpucnn.backends.cuda.cupy_driver import CupyDriver
@@ -433,15 +433,16 @@ def test_classify_says_the_same_as_on_the_cpu(gpu, capsys):
     assert "precision float16; device cuda:0 (NVIDIA A100" in said[()][1]
 
 
-def test_inspect_and_bench(gpu, capsys):
+def test_inspect_and_bench(gpu, capsys, tmp_path):
     assert cli.main(["inspect", "-p", "float16"]) == 0
     out = capsys.readouterr().out
     assert "efficientnet_lite0 on cuda:0 in float16" in out
     assert "conv_igemm_mma" in out
     assert "reference" not in out
-    assert cli.main(["bench", "--seconds", "0.01", "--layers", "-b", "2"]) == 0
+    np.savez(tmp_path / "lenet5.npz", **zoo.create("lenet5").state_dict())
+    assert cli.main(["bench", "lenet5", "-w", str(tmp_path / "lenet5.npz"), "--seconds", "0.01", "--layers", "-b", "2"]) == 0
     out = capsys.readouterr().out
-    assert "efficientnet_lite0 on cuda:0 (NVIDIA A100, sm_80" in out
+    assert "lenet5 on cuda:0 (NVIDIA A100, sm_80" in out
     assert "one program of 2 images, step by step" in out
 
 
