@@ -68,9 +68,15 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             return op.reference(np, *errors)[0]
 
 
-def truth(graph: Graph, feeds: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """True value and bound of the error of every output of a graph as recorded; of every layer too, under its name."""
-    known: dict[Value, tuple[Any, Any]] = {v: (feeds[name].astype(np.float64), np.zeros(v.shape)) for name, v in graph.inputs.items()}
+def truth(graph: Graph, feeds: Mapping[str, Any], dtype: Any = np.float32) -> dict[str, tuple[Any, Any]]:
+    """True value and bound of the error of every output of a graph as recorded; of every layer too, under its name.
+
+    ``dtype`` is what values are stored in; inputs are rounded to it (constants too: that is one of the few roundings of their op).
+    """
+    known: dict[Value, tuple[Any, Any]] = {}
+    for name, v in graph.inputs.items():
+        wide = feeds[name].astype(np.float64)
+        known[v] = wide, np.zeros(v.shape) if dtype == np.float32 else np.abs(wide) * float(np.finfo(dtype).eps)
     for node in graph.nodes:
         for v in node.inputs:
             if v is not None and v.is_constant:
@@ -81,7 +87,7 @@ def truth(graph: Graph, feeds: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         exact = node.op.reference(np, *values)[0]
         if isinstance(node.op, BatchNorm):
             largest = (largest[0], *values[1:])
-        local = 2 * local_error(node.op, values if isinstance(node.op, Softmax) else largest, np.float32)
+        local = 2 * local_error(node.op, values if isinstance(node.op, Softmax) else largest, dtype)
         error = _carry(node.op, values, errors) + np.broadcast_to(local, exact.shape)
         known[node.outputs[0]] = (exact, error)
     everything = {**graph.layers, **graph.outputs}
