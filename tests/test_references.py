@@ -33,6 +33,7 @@ from gpucnn.ops import (
     Identity,
     Linear,
     Lookup,
+    LookupConv,
     MaxPool,
     Op,
     Pad,
@@ -188,6 +189,10 @@ def lookup(op: Lookup, x: Any, table: Any) -> tuple[Any, ...]:
     return (np.stack([onnx("Gather", table[:, c], x[:, c].astype(np.int64))[0] for c in range(x.shape[1])], axis=1),)
 
 
+def lookup_conv(op: LookupConv, x: Any, table: Any, *rest: Any) -> tuple[Any, ...]:
+    return conv(op.conv, *lookup(Lookup(), x, table), *rest)
+
+
 def pad(op: Pad, x: Any) -> tuple[Any, ...]:
     if x.ndim == 0:
         return (x,)
@@ -220,6 +225,7 @@ ORACLES: dict[type[Op], tuple[Callable[..., tuple[Any, ...]], ...]] = {
     Concat: (lambda op, *xs: onnx("Concat", *xs, axis=op.dim),),
     Pad: (pad,),
     Lookup: (lookup,),
+    LookupConv: (lookup_conv,),
 }
 
 UNLIKE_ONNX = {

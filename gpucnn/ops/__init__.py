@@ -8,7 +8,7 @@
 ``elementwise``         Binary
 ``norm``                BatchNorm
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
-``image``               Lookup
+``image``               Lookup, LookupConv
 ======================  ==============================================
 """
 
@@ -16,7 +16,7 @@ from .activation import RELU6, Activation, Epilogue, Softmax
 from .base import Op
 from .conv import Conv
 from .elementwise import Binary
-from .image import Lookup
+from .image import Lookup, LookupConv
 from .linear import Linear
 from .norm import BatchNorm
 from .pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool, MaxPool
@@ -37,6 +37,7 @@ __all__ = [
     "Identity",
     "Linear",
     "Lookup",
+    "LookupConv",
     "MaxPool",
     "Op",
     "Order",

@@ -28,6 +28,7 @@ class Linear(Op):
 
     epilogue: Epilogue = NO_EPILOGUE
     layout: ClassVar[Layout] = "logical"
+    maps: ClassVar[tuple[int, ...]] = (0, 3)
     validation: ClassVar[Validation] = "loose"
 
     def infer(self, x: Spec, weight: Spec, bias: Spec | None = None, residual: Spec | None = None) -> tuple[Spec, ...]:
