@@ -11,6 +11,7 @@ from ...ops import (
     GlobalAvgPool,
     Identity,
     Lookup,
+    LookupConv,
     MaxPool,
     Op,
     Pad,
@@ -27,11 +28,12 @@ from .layout import ConcatKernel, CopyKernel, PadKernel
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, LookupKernel
 from .pool import AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect
 from .softmax import SoftmaxKernel
+from .stem import ConvStemMma, ConvStemSimt
 
 __all__ = ["IMPLS", "CudaBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
-    Conv: (ConvDepthwiseDirect(), ConvIgemmMma(), ConvIgemmSimt()),
+    Conv: (ConvDepthwiseDirect(), ConvStemMma(), ConvStemSimt(), ConvIgemmMma(), ConvIgemmSimt()),
     MaxPool: (MaxPoolDirect(),),
     AvgPool: (AvgPoolDirect(),),
     GlobalAvgPool: (GlobalAvgPoolDirect(),),
@@ -40,6 +42,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     BatchNorm: (BatchNormKernel(),),
     Softmax: (SoftmaxKernel(),),
     Lookup: (LookupKernel(),),
+    LookupConv: (ConvStemMma(lookup=True), ConvStemSimt(lookup=True)),
     Concat: (ConcatKernel(),),
     Pad: (PadKernel(),),
     Reorder: (CopyKernel(),),
