@@ -14,7 +14,7 @@ from .errors import UnsupportedError
 from .graph import Graph, Node, Value
 from .memory import Lifetime, plan_arena
 from .ops import Concat, Flatten, Identity, Op, Reorder, Reshape, Transpose
-from .passes import PASSES
+from .passes import PASSES, Pass, WhereSupported
 from .settings import settings
 from .spec import Array, Spec, spec_of
 
@@ -158,7 +158,7 @@ def compile(
     backend: Backend,
     *,
     choose: Choose = choose_first,
-    passes: Sequence[Callable[[Graph], None]] = PASSES,
+    passes: Sequence[Pass] = PASSES,
     packed: dict[Any, tuple[Any, ...]] | None = None,
 ) -> Plan:
     """Plan a graph on a backend. The graph is used up.
@@ -169,7 +169,7 @@ def compile(
     backend : Backend
     choose : callable
         Picks the impl of a node.
-    passes : sequence of callable
+    passes : sequence of Pass
     packed : dict, optional
         Packed weights by name, kept between the plans of one model so that each weight is held once.
 
@@ -184,7 +184,10 @@ def compile(
     """
     graph.prune()
     for one in passes:
-        one(graph)
+        if isinstance(one, WhereSupported):
+            one.run(graph, lambda op, *specs: candidates(backend, op, *specs)[0] is not REFERENCE)
+        else:
+            one(graph)
     graph.check()
     store = {} if packed is None else packed
     steps = []

@@ -23,12 +23,17 @@ from test_impls import MOVES, Harness
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cuda import IMPLS, CudaBackend
 from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES, ConvIgemmMma, ConvIgemmSimt
+from gpucnn.backends.cuda.stem import ConvStemMma, ConvStemSimt
 from gpucnn.ops import Conv, Op
 
 CHECKED_MOST = 10_000_000  # flops of a case in check mode, five million multiply-adds: it is ten times slower and more
 
 # Small tiles for the many cases: they take seconds to build for the emulator, large ones a minute. Every tile has a test of its own below.
-SMALL: dict[str, Impl] = {"conv_igemm_mma": ConvIgemmMma("64x32"), "conv_igemm_simt": ConvIgemmSimt("32x32")}
+SMALL: dict[str, Impl] = {
+    "conv_igemm_mma": ConvIgemmMma("64x32"),
+    "conv_igemm_simt": ConvIgemmSimt("32x32"),
+    **{kind(lookup).name: kind(lookup, "4x16x32") for kind in (ConvStemMma, ConvStemSimt) for lookup in (False, True)},
+}
 TESTED: dict[type[Op], tuple[Impl, ...]] = {kind: tuple(SMALL.get(i.name, i) for i in impls) for kind, impls in IMPLS.items()}
 
 

@@ -21,6 +21,7 @@ from gpucnn.ops import (
     GlobalAvgPool,
     Linear,
     Lookup,
+    LookupConv,
     MaxPool,
     MinPool,
     Op,
@@ -31,6 +32,7 @@ from gpucnn.ops import (
 DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
 WHOLE = "the type is an integer, in which networks move values but compute none"
 NOT_2D = "there is one spatial axis, or three, where images have two"
+NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     Conv: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
@@ -59,6 +61,9 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     },
     BatchNorm: {"float64": DOUBLE},
     Lookup: {"float64": DOUBLE},
+    LookupConv: {
+        "float64": DOUBLE, "1-d": NOT_2D, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,
+    },
 }  # fmt: skip
 """By op and case: why the reference may compute it on a GPU."""
 

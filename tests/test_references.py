@@ -35,6 +35,7 @@ from gpucnn.ops import (
     Identity,
     Linear,
     Lookup,
+    LookupConv,
     MaxPool,
     MinPool,
     Op,
@@ -241,6 +242,8 @@ def cast(op: Cast, x: Any) -> tuple[Any, ...]:
             return float(np.copysign(np.inf, v))
 
     return (np.asarray([one(v) for v in x.reshape(-1).tolist()], op.dtype).reshape(x.shape),)
+def lookup_conv(op: LookupConv, x: Any, table: Any, *rest: Any) -> tuple[Any, ...]:
+    return conv(op.conv, *lookup(Lookup(), x, table), *rest)
 
 
 def pad(op: Pad, x: Any) -> tuple[Any, ...]:
@@ -278,6 +281,7 @@ ORACLES: dict[type[Op], tuple[Callable[..., tuple[Any, ...]], ...]] = {
     Concat: (lambda op, *xs: onnx("Concat", *xs, axis=op.dim),),
     Pad: (pad,),
     Lookup: (lookup,),
+    LookupConv: (lookup_conv,),
 }
 
 UNLIKE_ONNX = {

@@ -9,7 +9,7 @@
 ``norm``                BatchNorm
 ``ranking``             TopK
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
-``image``               Lookup
+``image``               Lookup, LookupConv
 ======================  ==============================================
 """
 
@@ -17,7 +17,7 @@ from .activation import RELU6, Activation, Epilogue, Softmax
 from .base import Op
 from .conv import Conv
 from .elementwise import Binary, Cast
-from .image import Lookup
+from .image import Lookup, LookupConv
 from .linear import Linear
 from .norm import BatchNorm
 from .pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool, MaxPool, MinPool
@@ -40,6 +40,7 @@ __all__ = [
     "Identity",
     "Linear",
     "Lookup",
+    "LookupConv",
     "MaxPool",
     "MinPool",
     "Op",

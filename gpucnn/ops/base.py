@@ -28,11 +28,15 @@ class Op:
     ----------
     layout : {"spatial", "pointwise", "axiswise", "logical"}
         Which order in memory the op wants: channels last; any that its inputs share; its input's, with its axis mapped; logical.
+    maps : tuple of int
+        Which inputs lie as the result does: x and a residual. A spatial op wants those channels last; its others are weights, tables
+        and vectors, for impls to pack.
     validation : {"exact", "rounded", "loose"}
         How an impl may differ from the reference: not at all; by the rounding of a few steps; by that of a long sum.
     """
 
     layout: ClassVar[Layout] = "logical"
+    maps: ClassVar[tuple[int, ...]] = (0,)
     validation: ClassVar[Validation] = "exact"
 
     @property

@@ -45,6 +45,7 @@ class Conv(Op):
     groups: int = 1
     epilogue: Epilogue = NO_EPILOGUE
     layout: ClassVar[Layout] = "spatial"
+    maps: ClassVar[tuple[int, ...]] = (0, 3)
     validation: ClassVar[Validation] = "loose"
 
     def __post_init__(self) -> None:

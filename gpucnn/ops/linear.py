@@ -35,6 +35,7 @@ class Linear(Op):
     epilogue: Epilogue = NO_EPILOGUE
     out_dtype: str | None = None
     layout: ClassVar[Layout] = "logical"
+    maps: ClassVar[tuple[int, ...]] = (0, 3)
     validation: ClassVar[Validation] = "loose"
 
     def infer(self, x: Spec, weight: Spec, bias: Spec | None = None, residual: Spec | None = None) -> tuple[Spec, ...]:

@@ -14,6 +14,7 @@ from ...ops import (
     Identity,
     Linear,
     Lookup,
+    LookupConv,
     MaxPool,
     MinPool,
     Op,
@@ -33,12 +34,13 @@ from .linear import LinearCublas
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import SoftmaxKernel
+from .stem import ConvStemMma, ConvStemSimt
 from .topk import TopKKernel
 
 __all__ = ["IMPLS", "CudaBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
-    Conv: (ConvDepthwiseDirect(), ConvIgemmMma(), ConvIgemmSimt()),
+    Conv: (ConvDepthwiseDirect(), ConvStemMma(), ConvStemSimt(), ConvIgemmMma(), ConvIgemmSimt()),
     Linear: (LinearCublas(),),
     MaxPool: (MaxPoolDirect(),),
     MinPool: (MinPoolDirect(),),
@@ -52,6 +54,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Softmax: (SoftmaxKernel(),),
     TopK: (TopKKernel(),),
     Lookup: (LookupKernel(),),
+    LookupConv: (ConvStemMma(lookup=True), ConvStemSimt(lookup=True)),
     Concat: (ConcatKernel(),),
     Pad: (PadKernel(),),
     Reorder: (CopyKernel(),),
