@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from emulator import Module
-from kernel_variants import assert_listed
+from kernel_variants import assert_listed, limits_of
 
-from gpucnn.backends.cuda.driver import Kernel, Limits
+from gpucnn.backends.cuda.driver import Kernel
 from gpucnn.backends.cuda.source import Source
 from gpucnn.spec import Spec
 
@@ -33,7 +33,7 @@ class EmulatorDriver:
     def __init__(self, arch: int = 80, check: bool = False, multiprocessors: int = 4) -> None:
         self.name = f"emulated sm_{arch}{', checked' if check else ''}"
         self.check = check
-        self.limits = Limits(arch, multiprocessors, {75: 64, 80: 163, 90: 227}[arch] << 10)
+        self.limits = limits_of(arch, multiprocessors)
         self._kernels: dict[Any, Kernel] = {}
         self.launched: list[str] = []
 

@@ -13,14 +13,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import product
 
+from emulator.module import SHARED_LIMIT
+
 from gpucnn.backends.cuda import depthwise, pool
 from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES
+from gpucnn.backends.cuda.driver import Limits
 from gpucnn.backends.cuda.source import kernel_folder
 
-__all__ = ["KERNELS", "Macros", "Row", "assert_listed", "covering", "entries_of", "functions_of", "sets_of", "spelled"]
+__all__ = ["KERNELS", "Macros", "Row", "assert_listed", "covering", "entries_of", "functions_of", "limits_of", "sets_of", "spelled"]
 
 Macros = Mapping[str, int]
 Axis = list[dict[str, int]]
+
+
+def limits_of(arch: int, multiprocessors: int = 4) -> Limits:
+    """What impls are told of a GPU of this architecture."""
+    return Limits(arch, multiprocessors, SHARED_LIMIT[arch] << 10)
 
 
 def one_of(name: str, *values: int) -> Axis:
