@@ -83,9 +83,9 @@ class Plan:
     _offsets: Mapping[Value, int]
     _scratch: tuple[tuple[int, ...], ...]
 
-    def bind(self) -> Program:
-        """Allocate an arena and bind every step to it."""
-        return Program(self)
+    def bind(self, arena: Array | None = None) -> Program:
+        """Bind every step to an arena of at least ``arena_bytes``; to a fresh one if none is given."""
+        return Program(self, self.backend.allocate(self.arena_bytes) if arena is None else arena)
 
     @property
     def slow_steps(self) -> tuple[Step, ...]:
@@ -103,10 +103,10 @@ class Program:
         Views of the arena.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, arena: Array) -> None:
         self.plan = plan
         backend, graph = plan.backend, plan.graph
-        self.arena = backend.allocate(plan.arena_bytes)
+        self.arena = arena
         self._views: dict[Value, Array] = {}
         self.inputs = {name: self._view(v) for name, v in graph.inputs.items()}
         self.calls: list[tuple[Step, Call]] = []
@@ -126,6 +126,7 @@ class Program:
         self.outputs = {
             name: backend.upload(v.data) if v.is_constant else self._view(v) for name, v in graph.outputs.items()
         }
+        self._all = backend.sequence([(call, step.impl is not REFERENCE and not step.repacks) for step, call in self.calls])
 
     def _view(self, value: Value) -> Array:
         if value not in self._views:
@@ -136,8 +137,7 @@ class Program:
 
     def run(self) -> None:
         """Compute ``outputs`` from ``inputs`` where they lie."""
-        for _, call in self.calls:
-            call()
+        self._all()
 
 
 def _repacking(backend: Backend, step: Step, inputs: list[Any], outputs: list[Any], lanes: list[Any]) -> Call:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -35,7 +36,14 @@ class EmulatorDriver:
         self.check = check
         self.limits = limits_of(arch, multiprocessors)
         self._kernels: dict[Any, Kernel] = {}
+        self._recording: list[Any] | None = None
         self.launched: list[str] = []
+        self.captured: list[int] = []
+        self.memory = 1 << 34
+        self.closed = self.gemm_is_prepared = False
+
+    def adopt(self, array: Any) -> Any:
+        return array
 
     def kernel(self, source: Source, function: str, macros: Mapping[str, int]) -> Kernel:
         key = (source.digest, function, tuple(sorted(macros.items())))
@@ -51,7 +59,7 @@ class EmulatorDriver:
                 self.launched.append(function)
                 if shared > 48 << 10:  # as on a GPU, more has to be asked for
                     emulated.max_dynamic_shared_size_bytes = shared
-                emulated(grid, block, args, shared_mem=shared)
+                self._launch(lambda: emulated(grid, block, args, shared_mem=shared))
 
             self._kernels[key] = run
         return self._kernels[key]
@@ -78,11 +86,64 @@ class EmulatorDriver:
     def write(self, target: Any, source: Any) -> None:
         np.copyto(target, source, casting="same_kind")
 
-    def read(self, source: Any) -> Any:
-        return np.array(source, order="C")
+    def read(self, source: Any, out: Any = None) -> Any:
+        if out is None:
+            return np.array(source, order="C")
+        assert out.flags.c_contiguous
+        np.copyto(out, source, casting="no")
+        return out
+
+    def prepare_gemm(self) -> None:
+        self.gemm_is_prepared = True
 
     def gemm(self, a: Any, b: Any, out: Any) -> None:
-        np.copyto(out, np.matmul(a.astype(np.float32), b.astype(np.float32).T))
+        assert self.gemm_is_prepared
+        self._launch(lambda: self._gemm(a, b, out))
+
+    def _gemm(self, a: Any, b: Any, out: Any) -> None:
+        assert a.shape[1] == b.shape[1]
+        assert out.dtype == np.float32
+        weight = b.astype(np.float32).T
+        with np.errstate(all="ignore"):  # rows that only fill up hold anything
+            for row, sums in zip(a, out):  # one by one: BLAS gives a row other bits at other places of a matrix
+                np.matmul(row.astype(np.float32), weight, out=sums)
+
+    def capture(self, run: Any) -> Any:
+        """Remember the launches, as a CUDA graph does: what the host does between them happens once, now."""
+        launches: list[Any] = []
+        self._recording = launches
+        try:
+            run()
+        finally:
+            self._recording = None
+        self.captured.append(len(launches))
+
+        def replay() -> None:
+            for launch in launches:
+                launch()
+
+        return replay
+
+    def time(self, run: Any) -> float:
+        begin = time.perf_counter()
+        run()
+        return time.perf_counter() - begin
+
+    def synchronize(self) -> None:
+        pass
+
+    def free_memory(self) -> int:
+        return self.memory
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _launch(self, call: Any) -> None:
+        """Now, or while a graph is captured, when that is replayed."""
+        if self._recording is None:
+            call()
+        else:
+            self._recording.append(call)
 
     @contextmanager
     def session(self) -> Iterator[None]:

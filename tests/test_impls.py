@@ -127,10 +127,10 @@ class Harness:
 
     def run(self, feeds: dict[str, Any] | None = None) -> tuple[Any, ...]:
         backend = self.plan.backend
-        self.program.arena[...] = 0xFF
-        for name, array in (feeds or self.feeds).items():
-            backend.write(self.program.inputs[name], array)
         with backend.session():
+            self.program.arena[...] = 0xFF
+            for name, array in (feeds or self.feeds).items():
+                backend.write(self.program.inputs[name], array)
             self.program.run()
         whole = [backend.read(self.program.outputs[str(i)]) for i in range(len(self.program.outputs))]
         if self.way not in ("slice", "lanes"):

@@ -206,6 +206,7 @@ def test_the_residual_may_come_later_than_the_convolution():
         lambda x: F.reshape(x, x.shape),
         lambda x: F.cat([x], 1),
         lambda x: F.max_pool2d(x, 1),
+        lambda x: F.min_pool2d(x, 1),
         lambda x: F.avg_pool2d(x, 1),
         lambda x: F.permute(x, (0, 1, 2, 3)),
         lambda x: F.flatten(x, 1, 1),
@@ -221,6 +222,7 @@ def test_what_does_nothing_is_dropped(forward):
     "forward",
     [
         lambda x: F.max_pool2d(x, 1, 2),
+        lambda x: F.min_pool2d(x, 3, 1, 1),
         lambda x: F.max_pool2d(x, 3, 1, 1),
         lambda x: F.max_pool2d(x, 1, 1, return_indices=True)[0],
         lambda x: F.avg_pool2d(x, 1, divisor_override=2),

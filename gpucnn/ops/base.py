@@ -70,13 +70,15 @@ def normalise_dim(op: str, dim: int, ndim: int) -> int:
     return dim % ndim
 
 
-def require_float(op: str, **specs: Spec | None) -> None:
-    """Raise unless all given specs share one floating-point dtype."""
+def require_float(op: str, *, wide: tuple[str, ...] = (), **specs: Spec | None) -> None:
+    """Raise unless all given specs share one floating-point dtype; those named in ``wide`` may be float32 beside float16."""
     present = {name: spec for name, spec in specs.items() if spec is not None}
     first = next(iter(present.values()))
     for name, spec in present.items():
         if spec.dtype.kind != "f":
             raise wrong(op, f"{name} must be floating point, got {spec.dtype}; convert it with .astype('float32')", **specs)
+        if name in wide and first.dtype == np.float16 and spec.dtype == np.float32:
+            continue
         if spec.dtype != first.dtype:
             raise wrong(op, f"{name} is {spec.dtype} where {next(iter(present))} is {first.dtype}; convert one of them", **specs)
 

@@ -9,15 +9,42 @@ from .drop_identities import drop_identities
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
 from .fuse_epilogues import fuse_epilogues
+from .lower_precision import lower_precision
 
-__all__ = ["PASSES", "alias_buffers", "assign_layouts", "drop_identities", "fold_batch_norm", "fold_constants", "fuse_epilogues"]
+__all__ = [
+    "LAY_OUT",
+    "PASSES",
+    "PASSES_FLOAT16",
+    "SIMPLIFY",
+    "alias_buffers",
+    "assign_layouts",
+    "drop_identities",
+    "fold_batch_norm",
+    "fold_constants",
+    "fuse_epilogues",
+    "lower_precision",
+]
 
-PASSES: tuple[Callable[[Graph], None], ...] = (
+Pass = Callable[[Graph], None]
+
+SIMPLIFY: tuple[Pass, ...] = (
     fold_constants,  # first, so that the rest sees weights as constants
     drop_identities,  # so that conv and batch norm, conv and ReLU become neighbours
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution
     fuse_epilogues,
+)
+"""What a net is made into before its types are settled."""
+
+LAY_OUT: tuple[Pass, ...] = (
     assign_layouts,  # on the nodes that are left
     alias_buffers,  # last: it needs the final nodes and orders
 )
+
+PASSES: tuple[Pass, ...] = (*SIMPLIFY, *LAY_OUT)
 """In the order in which they run; each changes the graph that it is given."""
+
+PASSES_FLOAT16: tuple[Pass, ...] = (
+    *SIMPLIFY,
+    lower_precision,  # after folding and fusing, so that a constant is rounded once; before layouts, which its casts need too
+    *LAY_OUT,
+)
