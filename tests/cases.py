@@ -398,6 +398,7 @@ _ACTIVATION = (
 _SOFTMAX = (
     of("one class", Softmax(1), (1, 1)),
     of("1000 classes", Softmax(1), (7, 1000), fill="wide"),
+    of("2000 classes", Softmax(1), (3, 2000), fill="wide"),
     of("batch 0", Softmax(1), (0, 5)),
     of("no classes", Softmax(1), (3, 0)),
     of("last dim", Softmax(-1), (2, 3, 5)),
@@ -552,6 +553,7 @@ _TRANSPOSE = _moves(
     ("batch 0", Transpose((0, 2, 3, 1)), (0, 3, 4, 5)),
     ("all axes", Transpose((3, 2, 1, 0)), (2, 3, 4, 5)),
     ("from the end", Transpose((0, -1, 1, -2)), (2, 3, 4, 5)),
+    ("tiles", Transpose((0, 2, 3, 1)), (2, 40, 5, 7)),
 )
 _CONCAT = (
     of("one", Concat(1), (2, 3, 4, 5)),

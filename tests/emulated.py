@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 from emulator import Module
+from kernel_variants import assert_listed, limits_of
 
-from gpucnn.backends.cuda.driver import Kernel, Limits
+from gpucnn.backends.cuda.driver import Kernel
 from gpucnn.backends.cuda.source import Source
 from gpucnn.spec import Spec
 
@@ -33,7 +34,7 @@ class EmulatorDriver:
     def __init__(self, arch: int = 80, check: bool = False, multiprocessors: int = 4) -> None:
         self.name = f"emulated sm_{arch}{', checked' if check else ''}"
         self.check = check
-        self.limits = Limits(arch, multiprocessors, {75: 64, 80: 163, 90: 227}[arch] << 10)
+        self.limits = limits_of(arch, multiprocessors)
         self._kernels: dict[Any, Kernel] = {}
         self._recording: list[Any] | None = None
         self.launched: list[str] = []
@@ -47,6 +48,9 @@ class EmulatorDriver:
     def kernel(self, source: Source, function: str, macros: Mapping[str, int]) -> Kernel:
         key = (source.digest, function, tuple(sorted(macros.items())))
         if key not in self._kernels:
+            folder, _, file = source.name.rpartition("/")
+            if folder == "kernels":  # what is launched is what kernel_budgets.py compiles for every GPU
+                assert_listed(file, function, macros, self.limits.arch)
             options = tuple(f"-D{name}={value}" for name, value in sorted(macros.items()))
             module = Module(f'#line 1 "{source.name}"\n{source.text}', source.name, options, arch=str(self.limits.arch), check=self.check)
             emulated = module.get_function(function)
@@ -63,7 +67,10 @@ class EmulatorDriver:
     def allocate(self, nbytes: int) -> Any:
         raw = np.full(nbytes + ALIGNMENT, 0xFF, np.uint8)  # NaNs, so that what nobody wrote is seen
         start = -raw.ctypes.data % ALIGNMENT
-        return raw[start : start + nbytes]
+        if not nbytes:
+            return raw[:0]
+        # No view of ``raw``: check mode allows a kernel the whole base of an array, which must end where the array does.
+        return np.frombuffer(memoryview(raw)[start : start + nbytes], np.uint8)
 
     def view(self, memory: Any, offset: int, spec: Spec, strides: tuple[int, ...]) -> Any:
         if spec.size == 0:
