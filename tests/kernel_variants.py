@@ -19,6 +19,7 @@ from gpucnn.backends.cuda import depthwise, pool
 from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES
 from gpucnn.backends.cuda.driver import Limits
 from gpucnn.backends.cuda.source import kernel_folder
+from gpucnn.backends.cuda.stem import STEM_TILES, ConvStemMma, ConvStemSimt
 
 __all__ = ["KERNELS", "Macros", "Row", "assert_listed", "covering", "entries_of", "functions_of", "limits_of", "sets_of", "spelled"]
 
@@ -65,6 +66,11 @@ def depthwise_launched(m: Macros, arch: int) -> bool:
     return m["R"] > 0 or m["TW"] == 1
 
 
+def stem_axis(impl: type[ConvStemMma | ConvStemSimt]) -> Axis:
+    """Tiles, each with what follows from it."""
+    return [{**asdict(tile), **impl()._block(tile)[1]} for tile in STEM_TILES.values()]
+
+
 MMA_AXIS: Axis = [{**asdict(tile), "STAGES": stages} for tile in MMA_TILES.values() for stages in sorted({tile.STAGES, 2})]
 DEPTHWISE_SIZES: Axis = [{"R": r, "S": s, "STRIDE": stride} for r, s in (*depthwise.SIZES, (0, 0)) for stride in ((1, 2) if r else (0,))]
 POOL = Row((elements(0, 1), [{"R": r, "S": s} for r, s in (*pool.SIZES, (0, 0))], one_of("THREADS", pool.THREADS)))
@@ -76,16 +82,25 @@ KERNELS: dict[tuple[str, str], Row] = {
     ("conv_depthwise.cu", "conv_depthwise"): Row(
         (elements(0, 1), DEPTHWISE_SIZES, one_of("TW", depthwise.COLUMNS, 1), one_of("THREADS", depthwise.THREADS)), depthwise_launched
     ),
+    ("conv_stem_mma.cu", "conv_stem_mma"): Row((one_of("HALF", 1), one_of("LOOKUP", 0, 1), stem_axis(ConvStemMma))),
+    ("conv_stem_simt.cu", "conv_stem_simt"): Row((one_of("HALF", 0), one_of("LOOKUP", 0, 1), stem_axis(ConvStemSimt))),
+    ("linear_epilogue.cu", "linear_epilogue"): Row((one_of("HALF", 0, 1), one_of("VEC", 4, 1))),
     ("pool.cu", "max_pool"): POOL,
+    ("pool.cu", "min_pool"): POOL,
+    ("pool.cu", "max_pool_places"): POOL,
     ("pool.cu", "avg_pool"): POOL,
+    ("pool.cu", "adaptive_avg_pool"): Row((elements(0, 1), [{"R": 0, "S": 0}], one_of("THREADS", pool.THREADS))),
     ("pool_global.cu", "global_avg_pool"): Row((elements(0, 1), one_of("LANES", pool.LANES), one_of("STRANDS", pool.STRANDS))),
+    ("cast.cu", "cast"): Row((one_of("FROM_HALF", 0, 1), one_of("HALF", 0, 1), one_of("VEC", 4, 2, 1))),
     ("elementwise.cu", "activation"): Row((elements(0, 1),)),
     ("elementwise.cu", "binary"): Row((elements(0, 1),)),
     ("elementwise.cu", "batch_norm"): Row((elements(0, 1),)),
     ("copy.cu", "copy"): Row((one_of("HALF", 0), one_of("SIZE", *ITEM_BYTES))),
     ("copy.cu", "pad"): Row((one_of("HALF", 0), one_of("SIZE", *ITEM_BYTES))),
+    ("copy.cu", "pad_mapped"): Row((one_of("HALF", 0), one_of("SIZE", *ITEM_BYTES))),
     ("copy.cu", "transpose"): Row((one_of("HALF", 0), one_of("SIZE", *ITEM_BYTES[:-1]))),  # single elements, never widened
     ("softmax.cu", "softmax"): Row((one_of("HALF", 0, 1), one_of("LANES", 1, 32, 256))),
+    ("topk.cu", "topk"): Row((one_of("HALF", 0, 1), one_of("THREADS", 32, 256))),
     ("lookup.cu", "lookup_flat"): Row((elements(0, 1),)),
     ("lookup.cu", "lookup"): Row((one_of("HALF", 0, 1), one_of("VEC", 1))),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import emulator
 import numpy as np
@@ -17,7 +18,8 @@ from cases import ALL, RELU, SIGMOID, Case, conv, lookup, norm, of, pool
 from close import assert_close
 from emulated import EmulatorDriver
 from kernel_variants import KERNELS, Macros, assert_listed, entries_of, spelled
-from test_cuda_impls import EVERY, backends, halved, tile_impl, tiled_case, way_of
+from test_cuda_impls import EVERY, backends, halved, tile_impl, tiled_case
+from test_cuda_stem import ACROSS
 from test_impls import Harness
 
 from gpucnn.backends.base import Impl
@@ -26,12 +28,22 @@ from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES
 from gpucnn.backends.cuda.depthwise import COLUMNS, ConvDepthwiseDirect
 from gpucnn.backends.cuda.driver import Kernel
 from gpucnn.backends.cuda.source import Source
-from gpucnn.ops import AvgPool, Binary, GlobalAvgPool, MaxPool, Pad
+from gpucnn.backends.cuda.stem import STEM_TILES, ConvStemMma, ConvStemSimt
+from gpucnn.ops import AdaptiveAvgPool, AvgPool, Binary, GlobalAvgPool, MaxPool, MinPool, Pad
 
 
 def depthwise(id: str, c: int, k: int, stride: int, dilation: int = 1) -> Case:
     """A depthwise convolution with everything behind it, on lines that are no multiple of what a thread computes."""
     return conv(id, (2, c, 11, 13), (c, 1, k, k), groups=c, padding=k // 2, stride=stride, dilation=dilation, **ALL)
+
+
+def places(id: str, c: int, k: int | tuple[int, int]) -> Case:
+    """A pool that also says where its maxima were."""
+    return pool(MaxPool, f"places {id}", (2, c, 7, 9), k, 2, 1, return_indices=True)
+
+
+def adaptive(c: int) -> Case:
+    return of(f"adaptive {c}", AdaptiveAvgPool((3, 2)), (2, c, 5, 7))
 
 
 def halves(*cases: Case) -> tuple[Case, ...]:
@@ -47,18 +59,22 @@ RUNS: tuple[tuple[Impl | None, int, tuple[Case, ...]], ...] = (
     (CHOSEN, 8, (depthwise("3x3 stride 2", 16, 3, 2), *halves(depthwise("3x3", 16, 3, 1), depthwise("dilated", 12, 3, 1, 2)))),
     *(
         (CHOSEN, 8, (pool(kind, "2x2", (2, 16, 7, 9), 2), pool(kind, "3x3 of six", (2, 6, 7, 9), 3, 2, 1)))
-        for kind in (MaxPool, AvgPool)
+        for kind in (MaxPool, MinPool, AvgPool)
     ),
     *(
         (CHOSEN, 8, halves(pool(kind, "3x3", (2, 16, 7, 9), 3, 2, 1), pool(kind, "2x2 of six", (2, 6, 7, 9), 2)))
-        for kind in (MaxPool, AvgPool)
+        for kind in (MaxPool, MinPool, AvgPool)
     ),
-    *((CHOSEN, 8, halves(pool(kind, "4x2", (2, 12, 7, 9), (4, 2)))) for kind in (MaxPool, AvgPool)),
+    *((CHOSEN, 8, halves(pool(kind, "4x2", (2, 12, 7, 9), (4, 2)))) for kind in (MaxPool, MinPool, AvgPool)),
+    (CHOSEN, 8, (places("2x2", 16, 2), places("3x3 of six", 6, 3), *halves(places("3x3", 16, 3), places("2x2 of six", 6, 2)))),
+    (CHOSEN, 8, halves(places("4x2", 12, (4, 2)))),
+    (CHOSEN, 8, (*(adaptive(c) for c in (16, 6)), *halves(*(adaptive(c) for c in (16, 12, 6))))),
     (CHOSEN, 8, (of("six", GlobalAvgPool(), (2, 6, 5, 7)), *halves(*(of(f"{c}", GlobalAvgPool(), (2, c, 5, 7)) for c in (6, 12))))),
     (CHOSEN, 8, (of("sixteen", RELU, (2, 16, 3, 5)), *halves(*(of(f"{c}", SIGMOID, (2, c, 3, 5)) for c in (16, 12))))),
     (CHOSEN, 8, halves(of("twelve", Binary("mul"), (2, 12, 3, 5), (12, 1, 1)))),
     (CHOSEN, 8, (*(norm(f"{c}", (2, c, 3, 5)) for c in (16, 6)), *halves(*(norm(f"{c}", (2, c, 3, 5)) for c in (16, 12, 6))))),
     (CHOSEN, 8, (of("space", Pad(((0, 0), (0, 0), (2, 1), (0, 3)), value=3.0), (2, 16, 4, 5)),)),
+    (CHOSEN, 8, (of("space reflected", Pad(((0, 0), (0, 0), (2, 1), (0, 3)), "reflect"), (2, 16, 4, 5)),)),
     *((CHOSEN, before, (lookup("odd", (7, 3)), lookup("odd", (7, 3), "float16"))) for before in (8, 1)),
     (CHOSEN, 4, (lookup("odd", (7, 3), "float16"),)),
 )
@@ -120,10 +136,14 @@ class Recorder(EmulatorDriver):
 def bind_everything(recorder: Recorder) -> None:
     """All cases and tiles that are run on sm_80."""
     backend = CudaBackend(recorder)
-    for case, impl in (p.values for p in EVERY):
-        Harness(case, impl, backend, way_of(case))
+    for case, impl, way in (p.values for p in EVERY):
+        Harness(case, impl, backend, way)
     for case, impl, before in (p.values for p in ALIGNED):
         Aligned(case, impl, backend, before)
+    for method in (ConvStemMma, ConvStemSimt):
+        for lookup_too, tile in product((False, True), STEM_TILES):
+            case = ACROSS[lookup_too]
+            Harness(halved(case) if method is ConvStemMma else case, method(lookup_too, tile), backend, "slice")
     if recorder.limits.arch >= 80:
         for name, method in (*((t, "mma") for t in MMA_TILES), *((t, "simt") for t in SIMT_TILES)):
             impl = tile_impl(method, name)
