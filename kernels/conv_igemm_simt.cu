@@ -15,18 +15,19 @@
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_igemm_simt(
     const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ bias, const float* residual, float* y,
-    const int4* __restrict__ taps,     // per VEC elements of D: offset into x in elements, line, column, 1 inside D else 0
-    int m_total, int k_group, int d_padded, int k_padded, int c_group,
+    const int4* __restrict__ taps,     // per VEC elements of D: offset into x in elements (x, y), line, column; a line far outside beyond D
+    int m_total, int k_group, int d_total, int d_padded, int k_padded, int c_group,
     int height, int width, int stride_h, int stride_w, int top, int left,
     int pq, unsigned pq_magic, int pq_shift, int q, unsigned q_magic, int q_shift,
-    i64 x_image, i64 x_line, int x_pixel, int y_pixel, int residual_pixel,
+    i64 x_image, i64 x_line, int x_pixel, int y_pixel, int residual_pixel, int access,
     int pre, float pre_alpha, float pre_beta, int post, float post_alpha, float post_beta)
 {
     // [d][row]: a thread reads its TM rows of one d as a vector.
     __shared__ __align__(16) float a_tile[2][BK][BM + PAD];
     __shared__ __align__(16) float b_tile[2][BK][BN + PAD];
     const int tid = threadIdx.x, tm = tid / (BN / TN), tn = tid % (BN / TN);
-    const int m0 = blockIdx.x * BM, k0 = blockIdx.y * BN, group = blockIdx.z;
+    const int group = blockIdx.y;
+    const int k_tiles = (k_group + BN - 1) / BN, m0 = (int)(blockIdx.x / k_tiles) * BM, k0 = (int)(blockIdx.x % k_tiles) * BN;
     const float* const w_tile = weight + ((i64)group * k_padded + k0) * d_padded;
     const float* const x_group = x + (i64)group * c_group;
 
@@ -49,11 +50,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_igemm_simt(
     float4 ws[W_PASSES];
     auto fetch = [&](int step) {
         const int4 tap = __ldg(taps + step * CHUNKS + x_chunk);
+        const i64 offset = (i64)(unsigned)tap.x | (i64)tap.y << 32;
 #pragma unroll
         for (int i = 0; i < PASSES; i++) {
-            int h = line[i] + tap.y, w = column[i] + tap.z;
-            bool ok = tap.w && (unsigned)h < (unsigned)height && (unsigned)w < (unsigned)width;
-            if (ok) xs[i].load_ro(origin[i] + tap.x);
+            int h = line[i] + tap.z, w = column[i] + tap.w;
+            bool ok = (unsigned)h < (unsigned)height && (unsigned)w < (unsigned)width;
+            if (ok) xs[i].load_ro(origin[i] + offset);
             else
 #pragma unroll
                 for (int e = 0; e < VEC; e++) xs[i].e[e] = 0.f;
@@ -82,7 +84,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_igemm_simt(
     };
 
     float acc[TM][TN] = {};
-    const int steps = d_padded / BK;
+    const int steps = (d_total + BK - 1) / BK;
     fetch(0);
     deposit(0);
     __syncthreads();
@@ -105,27 +107,23 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_igemm_simt(
     }
 
     const Epilogue finish = {bias, residual, pre, post, pre_alpha, pre_beta, post_alpha, post_beta};
-    const bool fours = ((y_pixel | k_group) & 3) == 0 && ((unsigned long long)y & 15) == 0;
 #pragma unroll
-    for (int i = 0; i < TM; i++) {
-        const int m = m0 + tm * TM + i;
-        if (m >= m_total) break;
-        float* const y_row = y + (i64)m * y_pixel + (i64)group * k_group;
-        const float* const r_row = residual ? residual + (i64)m * residual_pixel + (i64)group * k_group : nullptr;
+    for (int j = 0; j < TN; j += RUN) {
+        const int k = k0 + tn * TN + j;
+        if (k >= k_group) break;
+        float shift[RUN] = {};
+        if (bias) load_four(shift, bias + (i64)group * k_padded + k);
 #pragma unroll
-        for (int j = 0; j < TN; j += 4) {
-            const int k = k0 + tn * TN + j;
-            Vec<float, 4> v;
+        for (int i = 0; i < TM; i++) {
+            const i64 m = m0 + tm * TM + i;
+            if (m >= m_total) break;
+            float sum[RUN];
 #pragma unroll
-            for (int e = 0; e < 4; e++) {
-                if (k + e >= k_group) break;
-                v.e[e] = finish(acc[i][j + e], bias ? __ldg(bias + group * k_group + k + e) : 0.f, r_row ? r_row[k + e] : 0.f);
-            }
-            if (fours && k + 3 < k_group) v.store(y_row + k);
-            else
-#pragma unroll
-                for (int e = 0; e < 4; e++)
-                    if (k + e < k_group) y_row[k + e] = v.e[e];
+            for (int e = 0; e < RUN; e++) sum[e] = acc[i][j + e];
+            Run added;
+            added.w = make_uint4(0, 0, 0, 0);
+            if (residual) load_run(added, residual + m * residual_pixel + (i64)group * k_group + k, access, k_group - k);
+            store_run(finish(sum, shift, added), y + m * y_pixel + (i64)group * k_group + k, access, k_group - k);
         }
     }
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,42 +13,76 @@ from ...ops import Conv
 from ...spec import Array, Spec
 from ..base import Call, Impl, Packed
 from .backend import CudaBackend, activation_arguments, launch
+from .driver import Dim3, Limits
 from .geometry import Strides, divisor, pitch_of, scalars, strides_of, vector_width
 
 __all__ = ["MMA_TILES", "SIMT_TILES", "ConvIgemmMma", "ConvIgemmSimt", "MmaTile", "SimtTile"]
 
-K_PADDED, D_PADDED = 128, 32  # packed weights fit every tile
+K_PADDED, D_PADDED = 128, 64
+"""Packed weights fit every tile."""
+
+OUTSIDE = -(2**30)
+"""A line that no image has, as in the kernels."""
+
+MOST_ROWS = 2**31 - 256
+MOST_GROUPS = 65535
+"""Of one launch: rows are counted in 32 bits up to the end of the last tile, and groups lie along the grid's y."""
 
 
 @dataclass(frozen=True)
 class MmaTile:
-    """Tile of ``conv_igemm_mma.cu``: BM × BN results by WM × WN warps, STAGES tiles of input under way."""
+    """Tile of ``conv_igemm_mma.cu``: BM × BN results by WM × WN warps."""
 
     BM: int
     BN: int
     WM: int
     WN: int
-    STAGES: int
 
     @property
     def threads(self) -> int:
         """Of a block."""
         return 32 * self.WM * self.WN
 
-    def shared(self, stages: int) -> int:
-        """Bytes of dynamic shared memory."""
-        return stages * (self.BM + self.BN) * 64
+    def shared(self, depth: int, stages: int) -> int:
+        """Bytes of dynamic shared memory: the pipeline, and where the windows begin."""
+        return stages * (self.BM + self.BN) * depth * 2 + self.BM * 16
 
+    def pipeline(self, limits: Limits) -> tuple[int, int] | None:
+        """BK and STAGES: the deepest with which eight warps fit into a multiprocessor, or None.
+
+        Eight, because a warp of a large tile has registers of a sixteenth of the multiprocessor's or nearly, and its tensor cores want
+        two warps each. A block takes 1 KiB more than it asks for.
+        """
+        blocks = 8 * 32 // self.threads
+        room = (limits.shared + 1024) // blocks - 1024
+        choices = PIPELINES if limits.arch >= ASYNC_COPIES else PIPELINES[-1:]
+        return next(((depth, stages) for depth, stages in choices if self.shared(depth, stages) <= room), None)
+
+
+ASYNC_COPIES = 80
+"""The first architecture whose copies to shared memory pass registers by; before, two stages are all that is of use."""
+
+PIPELINES = ((64, 4), (64, 3), (64, 2), (32, 3), (32, 2))
+"""BK and STAGES, the best first: rows of 64 halfs fill cache lines of 128 bytes, and want half as many barriers."""
 
 MMA_TILES = {
-    "128x128": MmaTile(128, 128, 2, 4, 4),
-    "128x64": MmaTile(128, 64, 4, 2, 4),
-    "128x32": MmaTile(128, 32, 4, 1, 4),
-    "64x128": MmaTile(64, 128, 2, 4, 4),
-    "64x64": MmaTile(64, 64, 2, 2, 4),
-    "64x32": MmaTile(64, 32, 2, 2, 4),
+    "256x128": MmaTile(256, 128, 4, 2),
+    "128x128": MmaTile(128, 128, 2, 2),
+    "256x64": MmaTile(256, 64, 4, 1),
+    "128x64": MmaTile(128, 64, 2, 2),
+    "64x128": MmaTile(64, 128, 2, 2),
+    "64x64": MmaTile(64, 64, 2, 2),
+    "128x32": MmaTile(128, 32, 4, 1),
+    "64x32": MmaTile(64, 32, 2, 2),
 }
-"""By name; all add in the same order, so they give the same bits and only time may choose among them."""
+"""By name; all add in the same order, so they give the same bits and only time may choose among them.
+
+Warps of 64 × 64 where possible: reading their fragments takes three quarters of the time that multiplying them takes (on sm_80),
+while for warps of 64 × 32 shared memory is as busy as the tensor cores.
+"""
+
+NARROW_TILES = ("128x64", "64x64", "64x32")
+"""For x that is copied by less than 16 bytes: rare, so few are compiled."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +110,36 @@ SIMT_TILES = {
 }
 """By name; all add in the same order."""
 
+Tile = TypeVar("Tile", MmaTile, SimtTile)
 
-def _best(tiles: dict[str, Any], m: int, k: int, multiprocessors: int, narrow: bool = False) -> Any:
-    """The tile that wastes least: as wide as k needs, as tall as still gives every multiprocessor a block.
+SUMS_PER_CYCLE = {MmaTile: 1024, SimtTile: 128}
+ELEMENTS_PER_CYCLE = {MmaTile: 16, SimtTile: 8}
+"""Of one multiprocessor: multiply-adds, and what the second-level cache brings (32 bytes). sm_80; only ratios matter."""
 
-    ``narrow`` leaves out the tallest tiles: a thread that copies x by few bytes keeps many pixels, and would run out of registers.
+BLOCK_CYCLES = 1000
+"""To begin and end a block: two trips to memory."""
+
+
+def best(tiles: Sequence[Tile], m: int, k: int, depth: int, groups: int, multiprocessors: int) -> Tile:
+    """The tile with which the busiest multiprocessor is done first; depends on shapes and the device alone.
+
+    A block takes as long as its multiply-adds or the loads of its rows and columns, whichever is more, and multiprocessors take the same
+    number of blocks, rounded up. Tiles that k or m do not fill, that leave multiprocessors idle, or that load much for few products thus
+    lose by what they waste.
+
+    Examples
+    --------
+    >>> best(list(MMA_TILES.values()), 32 * 56 * 56, 64, 576, 1, 108)
+    MmaTile(BM=256, BN=64, WM=4, WN=1)
     """
-    if narrow:
-        tiles = {name: tile for name, tile in tiles.items() if tile.BM <= 64}
-    width = min((t.BN for t in tiles.values()), key=lambda bn: (-(-k // bn) * bn, -bn))
-    tall = sorted((t for t in tiles.values() if width == t.BN), key=lambda t: -t.BM)
-    for tile in tall:
-        if -(-m // tile.BM) * -(-k // tile.BN) >= multiprocessors:
-            return tile
-    return tall[-1]
+
+    def cycles(tile: Tile) -> float:
+        blocks = -(-m // tile.BM) * -(-k // tile.BN) * groups
+        products = tile.BM * tile.BN / SUMS_PER_CYCLE[type(tile)]
+        loads = (tile.BM + tile.BN) / ELEMENTS_PER_CYCLE[type(tile)]
+        return -(-blocks // multiprocessors) * (depth * max(products, loads) + BLOCK_CYCLES)
+
+    return min(tiles, key=cycles)
 
 
 class _ConvIgemm(Impl):
@@ -103,14 +153,18 @@ class _ConvIgemm(Impl):
         return x.dtype == self.dtype and x.ndim == 4
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
-        """Weight as (groups, k padded, r·s·c padded) in the order of the sum; bias as float32."""
+        """Weight as (groups, k padded, r·s·c padded) in the order of the sum; bias as float32 (groups, k padded)."""
         weight, bias, rest = constants[1], constants[2] if len(constants) > 2 else None, constants[3:]
         k, c, r, s = weight.shape
         per, depth = k // op.groups, r * s * c
-        packed = np.zeros((op.groups, -(-per // K_PADDED) * K_PADDED, -(-depth // D_PADDED) * D_PADDED), self.dtype)
-        host = weight if isinstance(weight, np.ndarray) else weight.get()
-        packed[:, :per, :depth] = host.reshape(op.groups, per, c, r, s).transpose(0, 1, 3, 4, 2).reshape(op.groups, per, depth)
-        shift = None if bias is None else bias.astype(np.float32)
+        k_padded = -(-per // K_PADDED) * K_PADDED
+        packed = np.zeros((op.groups, k_padded, -(-depth // D_PADDED) * D_PADDED), self.dtype)
+        krsc = _on_host(weight).reshape(op.groups, per, c, r, s).transpose(0, 1, 3, 4, 2)
+        packed[:, :per, :depth] = krsc.reshape(op.groups, per, depth)
+        shift = None
+        if bias is not None:
+            shift = np.zeros((op.groups, k_padded), np.float32)
+            shift[:, :per] = _on_host(bias).reshape(op.groups, per)
         return (constants[0], Packed(packed, tuple(weight.shape)), shift, *rest)[: len(constants)]
 
     def bind(
@@ -120,42 +174,89 @@ class _ConvIgemm(Impl):
         raise NotImplementedError
 
 
+def _on_host(array: Array) -> np.ndarray[Any, Any]:
+    host: np.ndarray[Any, Any] = array if isinstance(array, np.ndarray) else array.get()
+    return host
+
+
 def _taps(depth: int, padded: int, c: int, s: int, dilation: tuple[int, int], strides: Strides, vec: int) -> np.ndarray[Any, Any]:
-    """For every ``vec`` elements of the sum: their offset into x, their line and column, and whether they exist."""
+    """For every ``vec`` elements of the sum: their offset into x (64 bits), their line and column; ``OUTSIDE`` behind the last."""
     table = np.zeros((padded // vec, 4), np.int32)
     d = np.arange(0, depth, vec)
     tap, channel = d // c, d % c
     line, column = tap // s * dilation[0], tap % s * dilation[1]
-    offset = line * strides.line + column * strides.pixel + channel
-    if offset.size and offset.max() >= 2**31:
-        raise LimitError("conv2d: a window reaches over more than 2^31 elements of x")
-    table[: len(d)] = np.stack([offset, line, column, np.ones_like(d)], axis=1)
+    offset = (line * strides.line + column * strides.pixel + channel).astype("<i8")
+    table[: len(d), :2] = offset.view("<i4").reshape(-1, 2)
+    table[: len(d), 2], table[: len(d), 3] = line, column
+    table[len(d) :, 2] = OUTSIDE
     return table
 
 
-def _arguments(backend: CudaBackend, op: Conv, inputs: Sequence[Any], out: Array) -> tuple[Any, ...]:
-    """Return the vector width, and everything that both kernels take."""
+@dataclass(frozen=True)
+class _Shape:
+    """What tiles and grids follow from: rows and columns of the product by group, the sum's length, elements of an access to x."""
+
+    m: int
+    k: int
+    depth: int
+    groups: int
+    vec: int
+
+    def grid(self, op: Conv, tile: MmaTile | SimtTile) -> Dim3:
+        """All tiles of a group along x."""
+        blocks = -(-self.m // tile.BM) * -(-self.k // tile.BN)
+        if blocks >= 2**31:
+            raise LimitError(f"{op.name}: {blocks} tiles of results are more than a grid's 2^31; run a smaller batch")
+        return blocks, self.groups, 1
+
+
+def _refuse_beyond(op: Conv, sizes: tuple[int, ...], out: Array, pads: Sequence[tuple[int, int]], **pitches: int) -> None:
+    """Raise where indices that the kernels keep in 32 bits would not fit; offsets into arrays have 64."""
+    n, _, p, q = out.shape
+    if n * p * q > MOST_ROWS:
+        raise LimitError(
+            f"{op.name}: {n}×{p}×{q} result pixels are more than the {MOST_ROWS} of one launch; run a smaller batch or smaller images"
+        )
+    if op.groups > MOST_GROUPS:
+        raise LimitError(f"{op.name}: {op.groups} groups are more than the {MOST_GROUPS} of one launch; use several convs")
+    extents = [size + sum(pad) for size, pad in zip(sizes, pads)]
+    if max(extents) >= -OUTSIDE:
+        raise LimitError(f"{op.name}: an image of {extents[0]}×{extents[1]} pixels with its padding; sides must be below 2^30: cut it up")
+    for name, pitch in pitches.items():
+        if pitch >= 2**31:
+            raise LimitError(f"{op.name}: {pitch} elements between pixels of {name}; must be below 2^31: copy it out of the larger buffer")
+
+
+def _arguments(backend: CudaBackend, op: Conv, inputs: Sequence[Any], out: Array) -> tuple[_Shape, tuple[Any, ...]]:
+    """Return what the product's shape is, and everything that both kernels take."""
     x, packed, bias, residual = (*inputs, None, None)[:4]
     (n, k, p, q), (_, c_all, h, w) = out.shape, x.shape
     weight, (r, s), c, per = packed.array, packed.shape[2:], c_all // op.groups, k // op.groups
     strides, pitch = strides_of(x), pitch_of(out)
     r_pitch = 0 if residual is None else pitch_of(residual)
     if strides is None or pitch is None or r_pitch is None:
-        raise LimitError("conv2d: the kernel wants channels side by side, and pixels of results evenly spaced")
-    vec = vector_width(x, c, *strides)
+        raise LimitError(
+            f"{op.name}: the kernel wants channels side by side, and pixels of results evenly spaced; got strides {x.strides} of x, "
+            f"{out.strides} of the result: copy them to channels last"
+        )
     pads = op.pads(Spec(tuple(x.shape), x.dtype), Spec((k, c, r, s), x.dtype))
+    _refuse_beyond(op, (h, w), out, pads, x=strides.pixel, result=pitch, residual=r_pitch)
+    vec = vector_width(x, c, *strides)
+    access = vector_width(out, per, pitch)
+    if residual is not None:
+        access = min(access, vector_width(residual, per, r_pitch))
     table = backend.upload(_taps(r * s * c, weight.shape[2], c, s, (op.dilation[0], op.dilation[1]), strides, vec))
     pre, post = activation_arguments(op.epilogue.pre), activation_arguments(op.epilogue.post)
     by_map, by_line = divisor(p * q), divisor(q)
     args = scalars(
         x=x, weight=weight, bias=bias, residual=residual, y=out, taps=table,
-        m_total=n * p * q, k_group=per, d_padded=weight.shape[2], k_padded=weight.shape[1], c_group=c,
+        m_total=n * p * q, k_group=per, d_total=r * s * c, d_padded=weight.shape[2], k_padded=weight.shape[1], c_group=c,
         height=h, width=w, stride_h=op.stride[0], stride_w=op.stride[1], top=pads[0][0], left=pads[1][0],
         pq=p * q, pq_magic=by_map.magic, pq_shift=by_map.shift, q=q, q_magic=by_line.magic, q_shift=by_line.shift,
         x_image=np.int64(strides.image), x_line=np.int64(strides.line), x_pixel=strides.pixel, y_pixel=pitch, residual_pixel=r_pitch,
-        pre=pre[0], pre_alpha=pre[1], pre_beta=pre[2], post=post[0], post_alpha=post[1], post_beta=post[2],
+        access=access, pre=pre[0], pre_alpha=pre[1], pre_beta=pre[2], post=post[0], post_alpha=post[1], post_beta=post[2],
     )  # fmt: skip
-    return (vec, *args)
+    return _Shape(n * p * q, per, r * s * c, op.groups, vec), args
 
 
 class ConvIgemmMma(_ConvIgemm):
@@ -177,17 +278,18 @@ class ConvIgemmMma(_ConvIgemm):
     def bind(
         self, backend: CudaBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
-        """One launch; two stages where the GPU has no asynchronous copies."""
-        out, limits = outputs[0], backend.driver.limits
-        n, k, p, q = out.shape
-        vec, *args = _arguments(backend, op, inputs, out)
-        narrow = vec < 8 or limits.arch < 80
-        tile = MMA_TILES[self.tile] if self.tile else _best(MMA_TILES, n * p * q, k // op.groups, limits.multiprocessors, narrow)
-        stages = tile.STAGES if limits.arch >= 80 else 2
-        macros = {"HALF": 1, "BM": tile.BM, "BN": tile.BN, "WM": tile.WM, "WN": tile.WN, "STAGES": stages, "VEC": vec}
+        """One launch."""
+        limits = backend.driver.limits
+        shape, args = _arguments(backend, op, inputs, outputs[0])
+        names = [self.tile] if self.tile else MMA_TILES if shape.vec == 8 else NARROW_TILES
+        usable = [MMA_TILES[name] for name in names if MMA_TILES[name].pipeline(limits)]
+        if not usable:
+            raise LimitError(f"{op.name}: tile {self.tile} does not fit {limits.shared} bytes of shared memory; leave the choice to gpucnn")
+        tile = best(usable, shape.m, shape.k, shape.depth, shape.groups, limits.multiprocessors)
+        bk, stages = tile.pipeline(limits) or (0, 0)
+        macros = {"HALF": 1, **vars(tile), "BK": bk, "STAGES": stages, "VEC": shape.vec}
         kernel = backend.kernel("conv_igemm_mma.cu", "conv_igemm_mma", **macros)
-        grid = (-(-n * p * q // tile.BM), -(-(k // op.groups) // tile.BN), op.groups)
-        return launch(kernel, grid, (tile.threads, 1, 1), args, tile.shared(stages))
+        return launch(kernel, shape.grid(op, tile), (tile.threads, 1, 1), args, tile.shared(bk, stages))
 
 
 class ConvIgemmSimt(_ConvIgemm):
@@ -209,12 +311,9 @@ class ConvIgemmSimt(_ConvIgemm):
         self, backend: CudaBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """One launch."""
-        out = outputs[0]
-        n, k, p, q = out.shape
-        vec, *args = _arguments(backend, op, inputs, out)
-        multiprocessors = backend.driver.limits.multiprocessors
-        tile = SIMT_TILES[self.tile] if self.tile else _best(SIMT_TILES, n * p * q, k // op.groups, multiprocessors)
-        macros = {"HALF": 0, "BM": tile.BM, "BN": tile.BN, "TM": tile.TM, "TN": tile.TN, "VEC": vec}
+        shape, args = _arguments(backend, op, inputs, outputs[0])
+        tiles = [SIMT_TILES[self.tile]] if self.tile else list(SIMT_TILES.values())
+        tile = best(tiles, shape.m, shape.k, shape.depth, shape.groups, backend.driver.limits.multiprocessors)
+        macros = {"HALF": 0, **vars(tile), "VEC": shape.vec}
         kernel = backend.kernel("conv_igemm_simt.cu", "conv_igemm_simt", **macros)
-        grid = (-(-n * p * q // tile.BM), -(-(k // op.groups) // tile.BN), op.groups)
-        return launch(kernel, grid, (tile.threads, 1, 1), args)
+        return launch(kernel, shape.grid(op, tile), (tile.threads, 1, 1), args)
