@@ -20,6 +20,8 @@
 #define FN (WARP_N / 8)
 #define SLICES (BK / 16)               // of D in a stage: one mma deep each
 #define STAGE ((BM + BN) * BK)         // halfs
+#define PITCH (WARP_N + 8)             // floats between lines of sums
+#define EPILOGUE (WM * WN * 16 * PITCH * 4)   // bytes that the epilogue reuses
 #define OUTSIDE (-(1 << 30))           // a line that no image has, even after OUTSIDE is added to it once more
 
 // Chunk c (16 bytes) of a row lies at chunk c ^ (row & 7), or for rows of half a bank sweep c ^ ((row >> 1) & 3): the eight rows that one
@@ -40,23 +42,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
 {
     static_assert((BK == 32 || BK == 64) && STAGES >= 2 && FN % 2 == 0, "see Macros; one ldmatrix loads two fragments along N");
     extern __shared__ __align__(128) unsigned char shared[];
-    half* const stages = reinterpret_cast<half*>(shared);
-    Place* const windows = reinterpret_cast<Place*>(stages + STAGES * STAGE);
+    Place* const windows = reinterpret_cast<Place*>(shared);
+    half* const stages = reinterpret_cast<half*>(windows + BM);
     const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, warp_m = warp / WN, warp_n = warp % WN;
 
     // Tiles of K run fastest: blocks that run together read the same x, which so comes from memory once, and all of the weights, which
     // are small and stay in the second-level cache.
     const int k_tiles = (k_group + BN - 1) / BN, m0 = (int)(blockIdx.x / k_tiles) * BM, k0 = (int)(blockIdx.x % k_tiles) * BN;
     const int group = blockIdx.y;
-
-    // Where the windows begin lies in shared memory: a thread copies pieces of up to 64 rows, more than registers could hold.
-    for (int row = tid; row < BM; row += THREADS) {
-        int m = m0 + row, n = fast_div(m, pq_magic, pq_shift), rest = m - n * pq, p = fast_div(rest, q_magic, q_shift);
-        int line = p * stride_h - top, column = (rest - p * q) * stride_w - left;
-        i64 offset = n * x_image + line * x_line + (i64)column * x_pixel + (i64)group * c_group;
-        windows[row] = {offset, m < m_total ? line : OUTSIDE, column};
-    }
-    __syncthreads();
 
     // A thread always copies the same place of a row (so one tap a stage) of several rows, a part of them beside each slice's products.
     enum { X_ACROSS = BK / VEC, X_DOWN = THREADS / X_ACROSS, X_COUNT = BM / X_DOWN };
@@ -68,14 +61,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
     const int steps = (d_total + BK - 1) / BK;
     Copy<VEC * 2> x_copies[X_MOST];
     Copy<16> w_copies[W_MOST];
-    int4 tap;
-    auto next_tap = [&](int step) { tap = __ldg(taps + min(step, steps - 1) * X_ACROSS + tid % X_ACROSS); };
+    auto tap_of = [&](int step) { return __ldg(taps + min(step, steps - 1) * X_ACROSS + tid % X_ACROSS); };
+    int4 first[STAGES - 1];
+#pragma unroll
+    for (int step = 0; step < STAGES - 1; step++) first[step] = tap_of(step);
     auto x_into = [&](int step, int i) {
         int row = x_row + i * X_DOWN;
         return stages + step % STAGES * STAGE + swizzle(row, x_at / 8) + x_at % 8;
     };
     auto w_into = [&](int step, int i) { return stages + step % STAGES * STAGE + BM * BK + i * W_DOWN * BK + swizzle(w_row, w_at); };
-    auto start = [&](int step, int part) {
+    auto start = [&](int step, int part, const int4& tap) {
         const i64 offset = (i64)(unsigned)tap.x | (i64)tap.y << 32;
 #pragma unroll
         for (int i = part * X_COUNT / PARTS; i < (part + 1) * X_COUNT / PARTS; i++) {
@@ -93,6 +88,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
 #pragma unroll
         for (int i = part * W_COUNT / PARTS; i < (part + 1) * W_COUNT / PARTS; i++) w_copies[i - part * W_COUNT / PARTS].finish(w_into(step, i));
     };
+
+    // Where the windows begin lies in shared memory: a thread copies pieces of up to 64 rows, more than registers could hold.
+    for (int row = tid; row < BM; row += THREADS) {
+        int m = m0 + row, n = fast_div(m, pq_magic, pq_shift), rest = m - n * pq, p = fast_div(rest, q_magic, q_shift);
+        int line = p * stride_h - top, column = (rest - p * q) * stride_w - left;
+        i64 offset = n * x_image + line * x_line + (i64)column * x_pixel + (i64)group * c_group;
+        windows[row] = {offset, m < m_total ? line : OUTSIDE, column};
+    }
+    __syncthreads();
 
     // Two sets of fragments: one is read while the other is multiplied.
     unsigned fa[2][FM][4], fb[2][FN][2];
@@ -112,13 +116,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
     float acc[FM][FN][4] = {};
 #pragma unroll
     for (int step = 0; step < STAGES - 1; step++) {
-        next_tap(step);
         if (step < steps)
 #pragma unroll
-            for (int part = 0; part < PARTS; part++) { start(step, part); finish_copies(step, part); }
+            for (int part = 0; part < PARTS; part++) { start(step, part, first[step]); finish_copies(step, part); }
         copy_commit();
     }
-    next_tap(STAGES - 1);
+    int4 tap = tap_of(STAGES - 1);
     copy_wait<STAGES - 2>();
     __syncthreads();
     read(0, 0, 0);
@@ -128,9 +131,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
         for (int slice = 0; slice < SLICES; slice++) {
             if (slice < PARTS) {
                 read(step, slice + 1, (slice + 1) & 1);
-                if (coming < steps) start(coming, slice);
+                if (coming < steps) start(coming, slice, tap);
             } else {
-                next_tap(coming + 1);
+                tap = tap_of(coming + 1);
                 copy_commit();                     // empty at the end, so that the count of groups stays right
                 copy_wait<STAGES - 2>();
                 __syncthreads();                   // the next stage has landed for all, and this one has been read by all
@@ -146,9 +149,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
 
     // Sums change hands in shared memory, 16 lines of a warp at a time, until a lane has 8 channels side by side: one access of 16 bytes.
     // A line is 8 floats longer than the tile, and groups of 4 floats trade places: neither side then meets a bank twice.
-    enum { LANES = WARP_N / 8, LINES = 32 / LANES, TURNS = 16 / LINES, PITCH = WARP_N + 8 };
-    static_assert(WM * WN * 16 * PITCH * 4 <= STAGES * STAGE * 2, "the pipeline's memory is reused");
-    float* const sums = reinterpret_cast<float*>(shared) + warp * 16 * PITCH;
+    enum { LANES = WARP_N / 8, LINES = 32 / LANES, TURNS = 16 / LINES };
+    float* const sums = reinterpret_cast<float*>(stages) + warp * 16 * PITCH;
     auto staged = [&](int line, int column) { return sums + line * PITCH + (column ^ ((line ^ column >> 5) & 1) << 2); };
     const int line = lane / LANES, column = lane % LANES * 8, k = k0 + warp_n * WARP_N + column, m_warp = m0 + warp_m * WARP_M + line;
     const Epilogue finish = {bias, residual, pre, post, pre_alpha, pre_beta, post_alpha, post_beta};

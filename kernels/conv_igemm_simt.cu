@@ -1,8 +1,9 @@
 // What:        the convolution of conv_igemm_mma.cu in IEEE float32, on CUDA cores
 //              for n: for p: for q: for k: for (r,s,c): one fused multiply-add, in the order of D = (r, s, c)
-// Layout:      x, y, residual channels last with a pitch; w packed (groups, K padded to BN, D padded to BK), zeros in the padding
-// Macros:      HALF=0; BM x BN the tile, TM x TN sums a thread; VEC floats per load of x (4, 2, 1), dividing c and its alignment
-// Launch:      grid (ceil(M/BM), ceil(K/BN), groups), block BM/TM * BN/TN, no dynamic shared memory
+// Layout:      x, y, residual channels last with a pitch; w packed (groups, K padded, D padded) and bias (groups, K padded), zeros in the
+//              padding, which fits every tile
+// Macros:      HALF=0; BM x BN the tile, TM x TN sums a thread, multiples of 4; VEC floats per load of x (4, 2, 1), dividing c and its alignment
+// Launch:      grid (ceil(M/BM) * ceil(K/BN), groups), block BM/TM * BN/TN, no dynamic shared memory
 // Launched by: gpucnn/backends/cuda/conv.py, ConvIgemmSimt
 // Source:      register-tiled SGEMM with double-buffered shared memory (Volkov & Demmel 2008; CUTLASS's SIMT kernels)
 // Ladder:      not timed on hardware yet
@@ -13,7 +14,7 @@
 #define THREADS ((BM / TM) * (BN / TN))
 #define PAD 4                           // floats between columns of a tile: stores of one warp then spread over the banks
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_igemm_simt(
+extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) conv_igemm_simt(
     const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ bias, const float* residual, float* y,
     const int4* __restrict__ taps,     // per VEC elements of D: offset into x in elements (x, y), line, column; a line far outside beyond D
     int m_total, int k_group, int d_total, int d_padded, int k_padded, int c_group,
@@ -25,9 +26,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_igemm_simt(
     // [d][row]: a thread reads its TM rows of one d as a vector.
     __shared__ __align__(16) float a_tile[2][BK][BM + PAD];
     __shared__ __align__(16) float b_tile[2][BK][BN + PAD];
-    const int tid = threadIdx.x, tm = tid / (BN / TN), tn = tid % (BN / TN);
+    const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
     const int group = blockIdx.y;
     const int k_tiles = (k_group + BN - 1) / BN, m0 = (int)(blockIdx.x / k_tiles) * BM, k0 = (int)(blockIdx.x % k_tiles) * BN;
+    // A warp's threads lie 4 x 8 over the tile, each with groups of 4 lines and 4 columns that are far apart: what 8 lanes read of a line
+    // of b_tile, or store of a line of y, is 128 bytes side by side.
+    const int tm = warp / (BN / TN / 8) * 4 + (lane >> 3), tn = warp % (BN / TN / 8) * 8 + (lane & 7);
+    auto line_of = [&](int i) { return i / 4 * (BM / TM * 4) + tm * 4 + i % 4; };
+    auto column_of = [&](int j) { return j / 4 * (BN / TN * 4) + tn * 4 + j % 4; };
     const float* const w_tile = weight + ((i64)group * k_padded + k0) * d_padded;
     const float* const x_group = x + (i64)group * c_group;
 
@@ -94,9 +100,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_igemm_simt(
         for (int d = 0; d < BK; d++) {
             float fa[TM], fb[TN];
 #pragma unroll
-            for (int i = 0; i < TM; i += 4) *reinterpret_cast<float4*>(fa + i) = *reinterpret_cast<const float4*>(&a_tile[step & 1][d][tm * TM + i]);
+            for (int i = 0; i < TM; i += 4) *reinterpret_cast<float4*>(fa + i) = *reinterpret_cast<const float4*>(&a_tile[step & 1][d][line_of(i)]);
 #pragma unroll
-            for (int j = 0; j < TN; j += 4) *reinterpret_cast<float4*>(fb + j) = *reinterpret_cast<const float4*>(&b_tile[step & 1][d][tn * TN + j]);
+            for (int j = 0; j < TN; j += 4) *reinterpret_cast<float4*>(fb + j) = *reinterpret_cast<const float4*>(&b_tile[step & 1][d][column_of(j)]);
 #pragma unroll
             for (int i = 0; i < TM; i++)
 #pragma unroll
@@ -109,13 +115,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_igemm_simt(
     const Epilogue finish = {bias, residual, pre, post, pre_alpha, pre_beta, post_alpha, post_beta};
 #pragma unroll
     for (int j = 0; j < TN; j += RUN) {
-        const int k = k0 + tn * TN + j;
+        const int k = k0 + column_of(j);
         if (k >= k_group) break;
         float shift[RUN] = {};
         if (bias) load_four(shift, bias + (i64)group * k_padded + k);
 #pragma unroll
         for (int i = 0; i < TM; i++) {
-            const i64 m = m0 + tm * TM + i;
+            const i64 m = m0 + line_of(i);
             if (m >= m_total) break;
             float sum[RUN];
 #pragma unroll

@@ -43,21 +43,44 @@ class MmaTile:
         """Of a block."""
         return 32 * self.WM * self.WN
 
+    @property
+    def inner(self) -> float:
+        """Cycles for one step of the sum: multiplying, or loading rows and columns where that takes longer."""
+        return max(self.BM * self.BN / 1024, (self.BM + self.BN) * 2 / CACHE_BYTES_PER_CYCLE)
+
     def shared(self, depth: int, stages: int) -> int:
-        """Bytes of dynamic shared memory: the pipeline, and where the windows begin."""
-        return stages * (self.BM + self.BN) * depth * 2 + self.BM * 16
+        """Bytes of dynamic shared memory: where the windows begin, and the pipeline, which the epilogue uses after it."""
+        epilogue = self.WM * self.WN * 16 * (self.BN // self.WN + 8) * 4
+        return self.BM * 16 + max(stages * (self.BM + self.BN) * depth * 2, epilogue)
 
     def pipeline(self, limits: Limits) -> tuple[int, int] | None:
         """BK and STAGES: the deepest with which eight warps fit into a multiprocessor, or None.
 
-        Eight, because a warp of a large tile has registers of a sixteenth of the multiprocessor's or nearly, and its tensor cores want
-        two warps each. A block takes 1 KiB more than it asks for.
+        Eight, because its four tensor cores want two warps each, and those of the largest tiles have registers for no more.
         """
-        blocks = 8 * 32 // self.threads
-        room = (limits.shared + 1024) // blocks - 1024
+        room = (limits.shared + RESERVED) // (8 * 32 // self.threads) - RESERVED
         choices = PIPELINES if limits.arch >= ASYNC_COPIES else PIPELINES[-1:]
         return next(((depth, stages) for depth, stages in choices if self.shared(depth, stages) <= room), None)
 
+    def layout(self, limits: Limits, depth: int) -> tuple[int, int, int]:
+        """BK, STAGES, and bytes of shared memory for a sum of ``depth``, which may leave stages unused."""
+        bk, stages = self.pipeline(limits) or (0, 0)
+        return bk, stages, self.shared(bk, min(stages, -(-depth // bk)))
+
+    def resident(self, limits: Limits, depth: int) -> int:
+        """Blocks that a multiprocessor holds at once: by shared memory, and by registers for sums, two sets of fragments and the rest."""
+        m, n = self.BM // self.WM, self.BN // self.WN
+        registers = m * n // 32 + (m + n) // 2 + 56
+        by_shared = (limits.shared + RESERVED) // (self.layout(limits, depth)[2] + RESERVED)
+        return max(1, min(by_shared, REGISTERS // (registers * self.threads)))
+
+
+REGISTERS, RESERVED = 65536, 1024
+"""Of a multiprocessor; bytes of shared memory that a block takes beside its own."""
+
+CACHE_BYTES_PER_CYCLE, MEMORY_BYTES_PER_CYCLE, LATENCY_CYCLES = 24, 10, 1500
+"""Of one multiprocessor of sm_80 while all are busy: loads from the second-level cache, stores to memory; what the beginning and the end
+of a block wait for. With the multiply-adds in ``inner`` they are a model for a first choice: a measurement may overrule it."""
 
 ASYNC_COPIES = 80
 """The first architecture whose copies to shared memory pass registers by; before, two stages are all that is of use."""
@@ -81,8 +104,8 @@ Warps of 64 × 64 where possible: reading their fragments takes three quarters o
 while for warps of 64 × 32 shared memory is as busy as the tensor cores.
 """
 
-NARROW_TILES = ("128x64", "64x64", "64x32")
-"""For x that is copied by less than 16 bytes: rare, so few are compiled."""
+NARROW_TILES = ("64x128", "64x32")
+"""For x that is copied by less than 16 bytes: rare, so few are compiled; wide, because every tile of K copies x anew."""
 
 
 @dataclass(frozen=True)
@@ -99,47 +122,70 @@ class SimtTile:
         """Of a block."""
         return self.BM // self.TM * (self.BN // self.TN)
 
+    @property
+    def inner(self) -> float:
+        """Cycles for one step of the sum: four numbers from shared memory take a thread as long as eight multiply-adds."""
+        return self.BM * self.BN / 128 * (1 + 2 / self.TM + 2 / self.TN)
+
+    def resident(self, limits: Limits, depth: int) -> int:
+        """Blocks that a multiprocessor holds at once: each thread has 128 registers."""
+        return REGISTERS // (128 * self.threads)
+
 
 SIMT_TILES = {
-    "128x64": SimtTile(128, 64, 8, 4),
+    "128x128": SimtTile(128, 128, 8, 8),
+    "128x64": SimtTile(128, 64, 8, 8),
+    "64x64": SimtTile(64, 64, 8, 4),
     "128x32": SimtTile(128, 32, 8, 4),
-    "64x64": SimtTile(64, 64, 4, 4),
     "64x32": SimtTile(64, 32, 4, 4),
     "32x64": SimtTile(32, 64, 4, 4),
     "32x32": SimtTile(32, 32, 4, 4),
 }
 """By name; all add in the same order."""
 
+NARROW_SIMT_TILES = ("64x64", "32x32")
+
 Tile = TypeVar("Tile", MmaTile, SimtTile)
 
-SUMS_PER_CYCLE = {MmaTile: 1024, SimtTile: 128}
-ELEMENTS_PER_CYCLE = {MmaTile: 16, SimtTile: 8}
-"""Of one multiprocessor: multiply-adds, and what the second-level cache brings (32 bytes). sm_80; only ratios matter."""
+@dataclass(frozen=True)
+class Product:
+    """What tile and grid follow from: rows, columns and length of a group's product, groups, elements of an access to x."""
 
-BLOCK_CYCLES = 1000
-"""To begin and end a block: two trips to memory."""
+    m: int
+    k: int
+    depth: int
+    groups: int = 1
+    vec: int = 1
+
+    def blocks(self, tile: MmaTile | SimtTile) -> int:
+        """Tiles of one group."""
+        return -(-self.m // tile.BM) * -(-self.k // tile.BN)
+
+    def cycles(self, tile: MmaTile | SimtTile, limits: Limits) -> float:
+        """Estimate of the busiest multiprocessor's time.
+
+        A block adds up, then stores. Those that a multiprocessor holds at once overlap, but together take no less than the busier of both.
+        """
+        blocks = self.blocks(tile) * self.groups
+        inner = self.depth * tile.inner
+        store = self.m * self.k * self.groups / blocks * (2 if isinstance(tile, MmaTile) else 4) / MEMORY_BYTES_PER_CYCLE
+        most = -(-blocks // limits.multiprocessors)
+        turns = -(-most // tile.resident(limits, self.depth))
+        return max(most * max(inner, store), turns * (LATENCY_CYCLES + inner + store))
 
 
-def best(tiles: Sequence[Tile], m: int, k: int, depth: int, groups: int, multiprocessors: int) -> Tile:
-    """The tile with which the busiest multiprocessor is done first; depends on shapes and the device alone.
-
-    A block takes as long as its multiply-adds or the loads of its rows and columns, whichever is more, and multiprocessors take the same
-    number of blocks, rounded up. Tiles that k or m do not fill, that leave multiprocessors idle, or that load much for few products thus
-    lose by what they waste.
+def best(tiles: Sequence[Tile], product: Product, limits: Limits) -> Tile:
+    """The tile with which the busiest multiprocessor is done first, by shapes and device alone; the first of equals.
 
     Examples
     --------
-    >>> best(list(MMA_TILES.values()), 32 * 56 * 56, 64, 576, 1, 108)
-    MmaTile(BM=256, BN=64, WM=4, WN=1)
+    >>> a100 = Limits(arch=80, multiprocessors=108, shared=163 << 10)
+    >>> best(list(MMA_TILES.values()), Product(32 * 28 * 28, 512, 4608), a100)
+    MmaTile(BM=256, BN=128, WM=4, WN=2)
+    >>> best(list(MMA_TILES.values()), Product(7 * 7, 512, 4608), a100)
+    MmaTile(BM=64, BN=32, WM=2, WN=2)
     """
-
-    def cycles(tile: Tile) -> float:
-        blocks = -(-m // tile.BM) * -(-k // tile.BN) * groups
-        products = tile.BM * tile.BN / SUMS_PER_CYCLE[type(tile)]
-        loads = (tile.BM + tile.BN) / ELEMENTS_PER_CYCLE[type(tile)]
-        return -(-blocks // multiprocessors) * (depth * max(products, loads) + BLOCK_CYCLES)
-
-    return min(tiles, key=cycles)
+    return min(tiles, key=lambda tile: product.cycles(tile, limits))
 
 
 class _ConvIgemm(Impl):
@@ -192,24 +238,6 @@ def _taps(depth: int, padded: int, c: int, s: int, dilation: tuple[int, int], st
     return table
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """What tiles and grids follow from: rows and columns of the product by group, the sum's length, elements of an access to x."""
-
-    m: int
-    k: int
-    depth: int
-    groups: int
-    vec: int
-
-    def grid(self, op: Conv, tile: MmaTile | SimtTile) -> Dim3:
-        """All tiles of a group along x."""
-        blocks = -(-self.m // tile.BM) * -(-self.k // tile.BN)
-        if blocks >= 2**31:
-            raise LimitError(f"{op.name}: {blocks} tiles of results are more than a grid's 2^31; run a smaller batch")
-        return blocks, self.groups, 1
-
-
 def _refuse_beyond(op: Conv, sizes: tuple[int, ...], out: Array, pads: Sequence[tuple[int, int]], **pitches: int) -> None:
     """Raise where indices that the kernels keep in 32 bits would not fit; offsets into arrays have 64."""
     n, _, p, q = out.shape
@@ -227,8 +255,8 @@ def _refuse_beyond(op: Conv, sizes: tuple[int, ...], out: Array, pads: Sequence[
             raise LimitError(f"{op.name}: {pitch} elements between pixels of {name}; must be below 2^31: copy it out of the larger buffer")
 
 
-def _arguments(backend: CudaBackend, op: Conv, inputs: Sequence[Any], out: Array) -> tuple[_Shape, tuple[Any, ...]]:
-    """Return what the product's shape is, and everything that both kernels take."""
+def _arguments(backend: CudaBackend, op: Conv, inputs: Sequence[Any], out: Array) -> tuple[Product, tuple[Any, ...]]:
+    """Return the product's shape, and everything that both kernels take."""
     x, packed, bias, residual = (*inputs, None, None)[:4]
     (n, k, p, q), (_, c_all, h, w) = out.shape, x.shape
     weight, (r, s), c, per = packed.array, packed.shape[2:], c_all // op.groups, k // op.groups
@@ -256,7 +284,15 @@ def _arguments(backend: CudaBackend, op: Conv, inputs: Sequence[Any], out: Array
         x_image=np.int64(strides.image), x_line=np.int64(strides.line), x_pixel=strides.pixel, y_pixel=pitch, residual_pixel=r_pitch,
         access=access, pre=pre[0], pre_alpha=pre[1], pre_beta=pre[2], post=post[0], post_alpha=post[1], post_beta=post[2],
     )  # fmt: skip
-    return _Shape(n * p * q, per, r * s * c, op.groups, vec), args
+    return Product(n * p * q, per, r * s * c, op.groups, vec), args
+
+
+def _grid(op: Conv, product: Product, tile: MmaTile | SimtTile) -> Dim3:
+    """All tiles of a group along x, groups along y."""
+    blocks = product.blocks(tile)
+    if blocks >= 2**31:
+        raise LimitError(f"{op.name}: {blocks} tiles of results are more than the 2^31 of one launch; run a smaller batch")
+    return blocks, product.groups, 1
 
 
 class ConvIgemmMma(_ConvIgemm):
@@ -280,16 +316,15 @@ class ConvIgemmMma(_ConvIgemm):
     ) -> Call | None:
         """One launch."""
         limits = backend.driver.limits
-        shape, args = _arguments(backend, op, inputs, outputs[0])
-        names = [self.tile] if self.tile else MMA_TILES if shape.vec == 8 else NARROW_TILES
+        product, args = _arguments(backend, op, inputs, outputs[0])
+        names = [self.tile] if self.tile else MMA_TILES if product.vec == 8 else NARROW_TILES
         usable = [MMA_TILES[name] for name in names if MMA_TILES[name].pipeline(limits)]
         if not usable:
             raise LimitError(f"{op.name}: tile {self.tile} does not fit {limits.shared} bytes of shared memory; leave the choice to gpucnn")
-        tile = best(usable, shape.m, shape.k, shape.depth, shape.groups, limits.multiprocessors)
-        bk, stages = tile.pipeline(limits) or (0, 0)
-        macros = {"HALF": 1, **vars(tile), "BK": bk, "STAGES": stages, "VEC": shape.vec}
-        kernel = backend.kernel("conv_igemm_mma.cu", "conv_igemm_mma", **macros)
-        return launch(kernel, shape.grid(op, tile), (tile.threads, 1, 1), args, tile.shared(bk, stages))
+        tile = best(usable, product, limits)
+        bk, stages, shared = tile.layout(limits, product.depth)
+        kernel = backend.kernel("conv_igemm_mma.cu", "conv_igemm_mma", HALF=1, **vars(tile), BK=bk, STAGES=stages, VEC=product.vec)
+        return launch(kernel, _grid(op, product, tile), (tile.threads, 1, 1), args, shared)
 
 
 class ConvIgemmSimt(_ConvIgemm):
@@ -311,9 +346,8 @@ class ConvIgemmSimt(_ConvIgemm):
         self, backend: CudaBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """One launch."""
-        shape, args = _arguments(backend, op, inputs, outputs[0])
-        tiles = [SIMT_TILES[self.tile]] if self.tile else list(SIMT_TILES.values())
-        tile = best(tiles, shape.m, shape.k, shape.depth, shape.groups, backend.driver.limits.multiprocessors)
-        macros = {"HALF": 0, **vars(tile), "VEC": shape.vec}
-        kernel = backend.kernel("conv_igemm_simt.cu", "conv_igemm_simt", **macros)
-        return launch(kernel, shape.grid(op, tile), (tile.threads, 1, 1), args)
+        product, args = _arguments(backend, op, inputs, outputs[0])
+        names = [self.tile] if self.tile else SIMT_TILES if product.vec == 4 else NARROW_SIMT_TILES
+        tile = best([SIMT_TILES[name] for name in names], product, backend.driver.limits)
+        kernel = backend.kernel("conv_igemm_simt.cu", "conv_igemm_simt", HALF=0, **vars(tile), VEC=product.vec)
+        return launch(kernel, _grid(op, product, tile), (tile.threads, 1, 1), args)
