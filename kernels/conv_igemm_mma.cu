@@ -5,13 +5,16 @@
 //              order of D by 16: every tile gives the same bits
 // Macros:      HALF=1; BM, BN the tile, WM x WN warps; BK halfs of D per stage (64 or 32), STAGES of the pipeline (2 or more);
 //              VEC halfs per load of x (8, 4, 2, 1), dividing c and its alignment
-// Launch:      grid (ceil(M/BM) * ceil(K/BN), groups), block 32*WM*WN, dynamic shared STAGES*(BM+BN)*BK*2 + BM*16 bytes
+// Launch:      grid (ceil(M/BM) * ceil(K/BN), groups), block 32*WM*WN; dynamic shared memory: BM*16 bytes for windows, then as
+//              many stages of (BM+BN)*BK*2 bytes as D fills, STAGES at most (short sums so leave room for more blocks), and no less than
+//              the epilogue's WM*WN*16*(BN/WN+8)*4
 // Launched by: gpucnn/backends/cuda/conv.py, ConvIgemmMma
 // Source:      implicit GEMM as in CUTLASS (Thakkar et al. 2023); the swizzle makes ldmatrix free of bank conflicts
 // Ladder:      not timed on hardware yet
 #include "include/common.cuh"
 #include "include/epilogue.cuh"
 #include "include/mma.cuh"
+#include "include/window.cuh"
 
 #define THREADS (WM * WN * 32)
 #define WARP_M (BM / WM)               // lines of M and columns of N of a warp
@@ -21,19 +24,14 @@
 #define SLICES (BK / 16)               // of D in a stage: one mma deep each
 #define STAGE ((BM + BN) * BK)         // halfs
 #define PITCH (WARP_N + 8)             // floats between lines of sums
-#define EPILOGUE (WM * WN * 16 * PITCH * 4)   // bytes that the epilogue reuses
-#define OUTSIDE (-(1 << 30))           // a line that no image has, even after OUTSIDE is added to it once more
 
 // Chunk c (16 bytes) of a row lies at chunk c ^ (row & 7), or for rows of half a bank sweep c ^ ((row >> 1) & 3): the eight rows that one
 // phase of ldmatrix reads, and the rows that one warp writes, then fall into different banks.
 __device__ __forceinline__ int swizzle(int row, int chunk) { return row * BK + ((chunk ^ (BK == 64 ? row & 7 : (row >> 1) & 3)) << 3); }
 
-// A place in x: offset in elements, line, column. A pixel's window begins at one, a tap is one relative to that: their sum is read.
-struct __align__(16) Place { i64 offset; int line, column; };
-
 extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_mma(
     const half* __restrict__ x, const half* __restrict__ weight, const float* __restrict__ bias, const half* residual, half* y,
-    const int4* __restrict__ taps,     // Places, one per VEC elements of D; OUTSIDE beyond D
+    const int4* __restrict__ taps,     // Places, one per VEC elements of D, OUTSIDE beyond D
     int m_total, int k_group, int d_total, int d_padded, int k_padded, int c_group,
     int height, int width, int stride_h, int stride_w, int top, int left,
     int pq, unsigned pq_magic, int pq_shift, int q, unsigned q_magic, int q_shift,
@@ -51,51 +49,56 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
     const int k_tiles = (k_group + BN - 1) / BN, m0 = (int)(blockIdx.x / k_tiles) * BM, k0 = (int)(blockIdx.x % k_tiles) * BN;
     const int group = blockIdx.y;
 
-    // A thread always copies the same place of a row (so one tap a stage) of several rows, a part of them beside each slice's products.
+    // A thread always copies the same place of a row (so one tap a stage) of several rows, a part of them beside each slice's products but
+    // the last's: the stage is then complete when the barrier wants it. 1x1 needs no path of its own: bounds and tap cost a few
+    // instructions per 16 bytes, and the schedulers idle while tensor cores work.
     enum { X_ACROSS = BK / VEC, X_DOWN = THREADS / X_ACROSS, X_COUNT = BM / X_DOWN };
     enum { W_ACROSS = BK / 8, W_DOWN = THREADS / W_ACROSS, W_COUNT = BN / W_DOWN };
     enum { PARTS = SLICES - 1, X_MOST = (X_COUNT + PARTS - 1) / PARTS, W_MOST = (W_COUNT + PARTS - 1) / PARTS };
     static_assert(BM % X_DOWN == 0 && BN % W_DOWN == 0, "all threads copy equally much");
     const int x_at = tid % X_ACROSS * VEC, x_row = tid / X_ACROSS, w_at = tid % W_ACROSS, w_row = tid / W_ACROSS;
+    const half* const x_group = x + (i64)group * c_group;
     const half* const w_from = weight + ((i64)group * k_padded + k0 + w_row) * d_padded + w_at * 8;
     const int steps = (d_total + BK - 1) / BK;
     Copy<VEC * 2> x_copies[X_MOST];
     Copy<16> w_copies[W_MOST];
-    auto tap_of = [&](int step) { return __ldg(taps + min(step, steps - 1) * X_ACROSS + tid % X_ACROSS); };
-    int4 first[STAGES - 1];
+    auto tap_at = [&](int step) { return tap_of(taps + min(step, steps - 1) * X_ACROSS + tid % X_ACROSS); };
+    Place first[STAGES - 1];
 #pragma unroll
-    for (int step = 0; step < STAGES - 1; step++) first[step] = tap_of(step);
+    for (int step = 0; step < STAGES - 1; step++) first[step] = tap_at(step);
     auto x_into = [&](int step, int i) {
         int row = x_row + i * X_DOWN;
         return stages + step % STAGES * STAGE + swizzle(row, x_at / 8) + x_at % 8;
     };
     auto w_into = [&](int step, int i) { return stages + step % STAGES * STAGE + BM * BK + i * W_DOWN * BK + swizzle(w_row, w_at); };
-    auto start = [&](int step, int part, const int4& tap) {
-        const i64 offset = (i64)(unsigned)tap.x | (i64)tap.y << 32;
+    auto start = [&](int step, int part, const Place& tap) {
 #pragma unroll
-        for (int i = part * X_COUNT / PARTS; i < (part + 1) * X_COUNT / PARTS; i++) {
+        for (int e = 0; e < X_MOST; e++) {
+            const int i = part * X_COUNT / PARTS + e;
+            if (i >= (part + 1) * X_COUNT / PARTS) break;
             const Place window = windows[x_row + i * X_DOWN];
-            bool ok = (unsigned)(window.line + tap.z) < (unsigned)height && (unsigned)(window.column + tap.w) < (unsigned)width;
-            x_copies[i - part * X_COUNT / PARTS].start(x_into(step, i), ok ? x + window.offset + offset : x, ok);
+            const bool ok = is_inside(window, tap, height, width);
+            x_copies[e].start(x_into(step, i), ok ? x_group + window.offset + tap.offset : x, ok);
         }
 #pragma unroll
-        for (int i = part * W_COUNT / PARTS; i < (part + 1) * W_COUNT / PARTS; i++)
-            w_copies[i - part * W_COUNT / PARTS].start(w_into(step, i), w_from + (i64)i * W_DOWN * d_padded + step * BK, true);
+        for (int e = 0; e < W_MOST; e++) {
+            const int i = part * W_COUNT / PARTS + e;
+            if (i >= (part + 1) * W_COUNT / PARTS) break;
+            w_copies[e].start(w_into(step, i), w_from + (i64)i * W_DOWN * d_padded + step * BK, true);
+        }
     };
     auto finish_copies = [&](int step, int part) {
 #pragma unroll
-        for (int i = part * X_COUNT / PARTS; i < (part + 1) * X_COUNT / PARTS; i++) x_copies[i - part * X_COUNT / PARTS].finish(x_into(step, i));
+        for (int e = 0; e < X_MOST; e++)
+            if (part * X_COUNT / PARTS + e < (part + 1) * X_COUNT / PARTS) x_copies[e].finish(x_into(step, part * X_COUNT / PARTS + e));
 #pragma unroll
-        for (int i = part * W_COUNT / PARTS; i < (part + 1) * W_COUNT / PARTS; i++) w_copies[i - part * W_COUNT / PARTS].finish(w_into(step, i));
+        for (int e = 0; e < W_MOST; e++)
+            if (part * W_COUNT / PARTS + e < (part + 1) * W_COUNT / PARTS) w_copies[e].finish(w_into(step, part * W_COUNT / PARTS + e));
     };
 
-    // Where the windows begin lies in shared memory: a thread copies pieces of up to 64 rows, more than registers could hold.
-    for (int row = tid; row < BM; row += THREADS) {
-        int m = m0 + row, n = fast_div(m, pq_magic, pq_shift), rest = m - n * pq, p = fast_div(rest, q_magic, q_shift);
-        int line = p * stride_h - top, column = (rest - p * q) * stride_w - left;
-        i64 offset = n * x_image + line * x_line + (i64)column * x_pixel + (i64)group * c_group;
-        windows[row] = {offset, m < m_total ? line : OUTSIDE, column};
-    }
+    // Where windows begin lies in shared memory, as a thread copies pieces of up to 64 rows: registers would not hold so many.
+    for (int row = tid; row < BM; row += THREADS)
+        windows[row] = window_of(m0 + row, m_total, pq, pq_magic, pq_shift, q, q_magic, q_shift, stride_h, stride_w, top, left, x_image, x_line, x_pixel);
     __syncthreads();
 
     // Two sets of fragments: one is read while the other is multiplied.
@@ -121,7 +124,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
             for (int part = 0; part < PARTS; part++) { start(step, part, first[step]); finish_copies(step, part); }
         copy_commit();
     }
-    int4 tap = tap_of(STAGES - 1);
+    Place tap = tap_at(STAGES - 1);
     copy_wait<STAGES - 2>();
     __syncthreads();
     read(0, 0, 0);
@@ -133,7 +136,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
                 read(step, slice + 1, (slice + 1) & 1);
                 if (coming < steps) start(coming, slice, tap);
             } else {
-                tap = tap_of(coming + 1);
+                tap = tap_at(coming + 1);
                 copy_commit();                     // empty at the end, so that the count of groups stays right
                 copy_wait<STAGES - 2>();
                 __syncthreads();                   // the next stage has landed for all, and this one has been read by all

@@ -9,6 +9,7 @@
 // Ladder:      not timed on hardware yet
 #include "include/common.cuh"
 #include "include/epilogue.cuh"
+#include "include/window.cuh"
 
 #define BK 16
 #define THREADS ((BM / TM) * (BN / TN))
@@ -16,7 +17,7 @@
 
 extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) conv_igemm_simt(
     const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ bias, const float* residual, float* y,
-    const int4* __restrict__ taps,     // per VEC elements of D: offset into x in elements (x, y), line, column; a line far outside beyond D
+    const int4* __restrict__ taps,     // Places, one per VEC elements of D, OUTSIDE beyond D
     int m_total, int k_group, int d_total, int d_padded, int k_padded, int c_group,
     int height, int width, int stride_h, int stride_w, int top, int left,
     int pq, unsigned pq_magic, int pq_shift, int q, unsigned q_magic, int q_shift,
@@ -26,6 +27,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) conv_igemm_
     // [d][row]: a thread reads its TM rows of one d as a vector.
     __shared__ __align__(16) float a_tile[2][BK][BM + PAD];
     __shared__ __align__(16) float b_tile[2][BK][BN + PAD];
+    __shared__ Place windows[BM];
     const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
     const int group = blockIdx.y;
     const int k_tiles = (k_group + BN - 1) / BN, m0 = (int)(blockIdx.x / k_tiles) * BM, k0 = (int)(blockIdx.x % k_tiles) * BN;
@@ -34,42 +36,33 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) conv_igemm_
     const int tm = warp / (BN / TN / 8) * 4 + (lane >> 3), tn = warp % (BN / TN / 8) * 8 + (lane & 7);
     auto line_of = [&](int i) { return i / 4 * (BM / TM * 4) + tm * 4 + i % 4; };
     auto column_of = [&](int j) { return j / 4 * (BN / TN * 4) + tn * 4 + j % 4; };
-    const float* const w_tile = weight + ((i64)group * k_padded + k0) * d_padded;
+    const float* const w_from = weight + ((i64)group * k_padded + k0 + tid / (BK / 4)) * d_padded + tid % (BK / 4) * 4;
     const float* const x_group = x + (i64)group * c_group;
 
-    enum { CHUNKS = BK / VEC, ROWS = THREADS / CHUNKS, PASSES = (BM + ROWS - 1) / ROWS, W_PASSES = (BN * BK / 4 + THREADS - 1) / THREADS };
+    enum { CHUNKS = BK / VEC, ROWS = THREADS / CHUNKS, PASSES = (BM + ROWS - 1) / ROWS };
+    enum { W_ROWS = THREADS / (BK / 4), W_PASSES = (BN + W_ROWS - 1) / W_ROWS };
     const int x_chunk = tid % CHUNKS, x_row = tid / CHUNKS;
-    const float* origin[PASSES];
-    int line[PASSES], column[PASSES];
-#pragma unroll
-    for (int i = 0; i < PASSES; i++) {
-        int m = m0 + x_row + i * ROWS;
-        bool inside = m < m_total && x_row + i * ROWS < BM;
-        int n = fast_div(m, pq_magic, pq_shift), rest = m - n * pq;
-        int p = fast_div(rest, q_magic, q_shift), at = rest - p * q;
-        line[i] = inside ? p * stride_h - top : -(1 << 30);
-        column[i] = at * stride_w - left;
-        origin[i] = x_group + n * x_image + (i64)line[i] * x_line + (i64)column[i] * x_pixel;
-    }
+    for (int row = tid; row < BM; row += THREADS)
+        windows[row] = window_of(m0 + row, m_total, pq, pq_magic, pq_shift, q, q_magic, q_shift, stride_h, stride_w, top, left, x_image, x_line, x_pixel);
+    __syncthreads();
 
     Vec<float, VEC> xs[PASSES];         // the next tile, on its way through registers
     float4 ws[W_PASSES];
     auto fetch = [&](int step) {
-        const int4 tap = __ldg(taps + step * CHUNKS + x_chunk);
-        const i64 offset = (i64)(unsigned)tap.x | (i64)tap.y << 32;
+        const Place tap = tap_of(taps + step * CHUNKS + x_chunk);
 #pragma unroll
         for (int i = 0; i < PASSES; i++) {
-            int h = line[i] + tap.z, w = column[i] + tap.w;
-            bool ok = (unsigned)h < (unsigned)height && (unsigned)w < (unsigned)width;
-            if (ok) xs[i].load_ro(origin[i] + offset);
+            if (BM % ROWS != 0 && x_row + i * ROWS >= BM) break;
+            const Place window = windows[x_row + i * ROWS];
+            if (is_inside(window, tap, height, width)) xs[i].load_ro(x_group + window.offset + tap.offset);
             else
 #pragma unroll
                 for (int e = 0; e < VEC; e++) xs[i].e[e] = 0.f;
         }
 #pragma unroll
         for (int i = 0; i < W_PASSES; i++) {
-            int j = tid + i * THREADS;
-            if (j < BN * BK / 4) ws[i] = __ldg(reinterpret_cast<const float4*>(w_tile + (i64)(j / (BK / 4)) * d_padded + step * BK + j % (BK / 4) * 4));
+            if (BN % W_ROWS != 0 && tid / (BK / 4) + i * W_ROWS >= BN) break;
+            ws[i] = __ldg(reinterpret_cast<const float4*>(w_from + (i64)i * W_ROWS * d_padded + step * BK));
         }
     };
     auto deposit = [&](int buffer) {
@@ -82,8 +75,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) conv_igemm_
         }
 #pragma unroll
         for (int i = 0; i < W_PASSES; i++) {
-            int j = tid + i * THREADS, row = j / (BK / 4), d = j % (BK / 4) * 4;
-            if (j >= BN * BK / 4) break;
+            int row = tid / (BK / 4) + i * W_ROWS, d = tid % (BK / 4) * 4;
+            if (BN % W_ROWS != 0 && row >= BN) break;
             b_tile[buffer][d][row] = ws[i].x; b_tile[buffer][d + 1][row] = ws[i].y;
             b_tile[buffer][d + 2][row] = ws[i].z; b_tile[buffer][d + 3][row] = ws[i].w;
         }

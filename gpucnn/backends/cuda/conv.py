@@ -134,7 +134,7 @@ class SimtTile:
 
 SIMT_TILES = {
     "128x128": SimtTile(128, 128, 8, 8),
-    "128x64": SimtTile(128, 64, 8, 8),
+    "128x64": SimtTile(128, 64, 8, 4),
     "64x64": SimtTile(64, 64, 8, 4),
     "128x32": SimtTile(128, 32, 8, 4),
     "64x32": SimtTile(64, 32, 4, 4),
@@ -143,7 +143,7 @@ SIMT_TILES = {
 }
 """By name; all add in the same order."""
 
-NARROW_SIMT_TILES = ("64x64", "32x32")
+NARROW_SIMT_TILES = ("32x64", "32x32")
 
 Tile = TypeVar("Tile", MmaTile, SimtTile)
 
