@@ -31,7 +31,7 @@ __device__ __forceinline__ int swizzle(int row, int chunk) { return row * BK + (
 
 extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_mma(
     const half* __restrict__ x, const half* __restrict__ weight, const float* __restrict__ bias, const half* residual, half* y,
-    const int4* __restrict__ taps,     // Places, one per VEC elements of D, OUTSIDE beyond D
+    const int4* __restrict__ taps,     // Points, one per VEC elements of D, OUTSIDE beyond D
     int m_total, int k_group, int d_total, int d_padded, int k_padded, int c_group,
     int height, int width, int stride_h, int stride_w, int top, int left,
     int pq, unsigned pq_magic, int pq_shift, int q, unsigned q_magic, int q_shift,
@@ -40,7 +40,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
 {
     static_assert((BK == 32 || BK == 64) && STAGES >= 2 && FN % 2 == 0, "see Macros; one ldmatrix loads two fragments along N");
     extern __shared__ __align__(128) unsigned char shared[];
-    Place* const windows = reinterpret_cast<Place*>(shared);
+    Point* const windows = reinterpret_cast<Point*>(shared);
     half* const stages = reinterpret_cast<half*>(windows + BM);
     const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5, warp_m = warp / WN, warp_n = warp % WN;
 
@@ -63,7 +63,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
     Copy<VEC * 2> x_copies[X_MOST];
     Copy<16> w_copies[W_MOST];
     auto tap_at = [&](int step) { return tap_of(taps + min(step, steps - 1) * X_ACROSS + tid % X_ACROSS); };
-    Place first[STAGES - 1];
+    Point first[STAGES - 1];
 #pragma unroll
     for (int step = 0; step < STAGES - 1; step++) first[step] = tap_at(step);
     auto x_into = [&](int step, int i) {
@@ -71,12 +71,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
         return stages + step % STAGES * STAGE + swizzle(row, x_at / 8) + x_at % 8;
     };
     auto w_into = [&](int step, int i) { return stages + step % STAGES * STAGE + BM * BK + i * W_DOWN * BK + swizzle(w_row, w_at); };
-    auto start = [&](int step, int part, const Place& tap) {
+    auto start = [&](int step, int part, const Point& tap) {
 #pragma unroll
         for (int e = 0; e < X_MOST; e++) {
             const int i = part * X_COUNT / PARTS + e;
             if (i >= (part + 1) * X_COUNT / PARTS) break;
-            const Place window = windows[x_row + i * X_DOWN];
+            const Point window = windows[x_row + i * X_DOWN];
             const bool ok = is_inside(window, tap, height, width);
             x_copies[e].start(x_into(step, i), ok ? x_group + window.offset + tap.offset : x, ok);
         }
@@ -124,7 +124,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 256 / THREADS) conv_igemm_
             for (int part = 0; part < PARTS; part++) { start(step, part, first[step]); finish_copies(step, part); }
         copy_commit();
     }
-    Place tap = tap_at(STAGES - 1);
+    Point tap = tap_at(STAGES - 1);
     copy_wait<STAGES - 2>();
     __syncthreads();
     read(0, 0, 0);

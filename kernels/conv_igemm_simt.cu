@@ -17,7 +17,7 @@
 
 extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) conv_igemm_simt(
     const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ bias, const float* residual, float* y,
-    const int4* __restrict__ taps,     // Places, one per VEC elements of D, OUTSIDE beyond D
+    const int4* __restrict__ taps,     // Points, one per VEC elements of D, OUTSIDE beyond D
     int m_total, int k_group, int d_total, int d_padded, int k_padded, int c_group,
     int height, int width, int stride_h, int stride_w, int top, int left,
     int pq, unsigned pq_magic, int pq_shift, int q, unsigned q_magic, int q_shift,
@@ -27,7 +27,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) conv_igemm_
     // [d][row]: a thread reads its TM rows of one d as a vector.
     __shared__ __align__(16) float a_tile[2][BK][BM + PAD];
     __shared__ __align__(16) float b_tile[2][BK][BN + PAD];
-    __shared__ Place windows[BM];
+    __shared__ Point windows[BM];
     const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
     const int group = blockIdx.y;
     const int k_tiles = (k_group + BN - 1) / BN, m0 = (int)(blockIdx.x / k_tiles) * BM, k0 = (int)(blockIdx.x % k_tiles) * BN;
@@ -49,11 +49,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) conv_igemm_
     Vec<float, VEC> xs[PASSES];         // the next tile, on its way through registers
     float4 ws[W_PASSES];
     auto fetch = [&](int step) {
-        const Place tap = tap_of(taps + step * CHUNKS + x_chunk);
+        const Point tap = tap_of(taps + step * CHUNKS + x_chunk);
 #pragma unroll
         for (int i = 0; i < PASSES; i++) {
             if (BM % ROWS != 0 && x_row + i * ROWS >= BM) break;
-            const Place window = windows[x_row + i * ROWS];
+            const Point window = windows[x_row + i * ROWS];
             if (is_inside(window, tap, height, width)) xs[i].load_ro(x_group + window.offset + tap.offset);
             else
 #pragma unroll
@@ -89,7 +89,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) conv_igemm_
     __syncthreads();
     for (int step = 0; step < steps; step++) {
         if (step + 1 < steps) fetch(step + 1);
-#pragma unroll
+#pragma unroll (TM * TN < 64 ? BK : 2)    // by more, 64 sums spill
         for (int d = 0; d < BK; d++) {
             float fa[TM], fb[TN];
 #pragma unroll

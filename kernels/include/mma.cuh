@@ -26,35 +26,21 @@ __device__ __forceinline__ void mma_16816(float (&d)[4], const unsigned (&a)[4],
 #endif
 }
 
-// BYTES on their way from global to shared memory, zeros where !ok (then src is not read): start, and later finish with the same dst.
-// Complete after copy_wait and a barrier. cp.async passes registers by; without it (sm_75, and 2 bytes) finish stores what start loaded.
-template <int BYTES> struct Copy {
-    typedef typename Wide<BYTES>::type wide;
+// BYTES (4, 8, 16) from global to shared memory, zeros where !ok (then src is not read). Complete after copy_wait and a barrier.
+template <int BYTES> __device__ __forceinline__ void copy_async(void* dst, const void* src, bool ok) {
 #if __CUDA_ARCH__ >= 800
-    enum { ASYNC = BYTES >= 4 };
+    int n = ok ? BYTES : 0;
+    if (BYTES == 16)  // .cg: past the first-level cache, which only the 16-byte form can
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" :: "r"(shared_address(dst)), "l"(src), "r"(n) : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" :: "r"(shared_address(dst)), "l"(src), "n"(BYTES), "r"(n) : "memory");
 #else
-    enum { ASYNC = 0 };
+    typedef typename Wide<BYTES>::type wide;
+    wide v = {};
+    if (ok) v = __ldg(reinterpret_cast<const wide*>(src));
+    *reinterpret_cast<wide*>(dst) = v;
 #endif
-    wide v;
-
-    __device__ __forceinline__ void start(void* dst, const void* src, bool ok) {
-#if __CUDA_ARCH__ >= 800
-        const int n = ok ? BYTES : 0;
-        if (BYTES == 16)       // .cg: past the first-level cache, which only the 16-byte form can
-            asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" :: "r"(shared_address(dst)), "l"(src), "r"(n) : "memory");
-        else if (BYTES >= 4)
-            asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;"
-                         :: "r"(shared_address(dst)), "l"(src), "n"(BYTES < 4 ? 4 : BYTES), "r"(n) : "memory");
-#endif
-        if (!ASYNC) {
-            v = wide{};
-            if (ok) v = __ldg(reinterpret_cast<const wide*>(src));
-        }
-    }
-    __device__ __forceinline__ void finish(void* dst) const {
-        if (!ASYNC) *reinterpret_cast<wide*>(dst) = v;
-    }
-};
+}
 
 __device__ __forceinline__ void copy_commit() {
 #if __CUDA_ARCH__ >= 800
@@ -68,3 +54,26 @@ template <int PENDING> __device__ __forceinline__ void copy_wait() {
     asm volatile("cp.async.wait_group %0;" :: "n"(PENDING) : "memory");
 #endif
 }
+
+// A copy in two halves, to do something else between: start, and later finish with the same dst. Where cp.async does not exist (sm_75,
+// and 2 bytes), start loads into registers and finish stores.
+template <int BYTES> struct Copy {
+    typedef typename Wide<BYTES>::type wide;
+#if __CUDA_ARCH__ >= 800
+    enum { ASYNC = BYTES >= 4 };
+#else
+    enum { ASYNC = 0 };
+#endif
+    wide v;
+
+    __device__ __forceinline__ void start(void* dst, const void* src, bool ok) {
+        if (ASYNC) copy_async<BYTES < 4 ? 4 : BYTES>(dst, src, ok);
+        else {
+            v = wide{};
+            if (ok) v = __ldg(reinterpret_cast<const wide*>(src));
+        }
+    }
+    __device__ __forceinline__ void finish(void* dst) const {
+        if (!ASYNC) *reinterpret_cast<wide*>(dst) = v;
+    }
+};

@@ -53,18 +53,22 @@ class MmaTile:
         epilogue = self.WM * self.WN * 16 * (self.BN // self.WN + 8) * 4
         return self.BM * 16 + max(stages * (self.BM + self.BN) * depth * 2, epilogue)
 
-    def pipeline(self, limits: Limits) -> tuple[int, int] | None:
-        """BK and STAGES: the deepest with which eight warps fit into a multiprocessor, or None.
+    def pipeline(self, limits: Limits) -> tuple[int, int]:
+        """BK and STAGES: the deepest with which eight warps fit into a multiprocessor; where none does, with which one block fits.
 
         Eight, because its four tensor cores want two warps each, and those of the largest tiles have registers for no more.
         """
-        room = (limits.shared + RESERVED) // (8 * 32 // self.threads) - RESERVED
         choices = PIPELINES if limits.arch >= ASYNC_COPIES else PIPELINES[-1:]
-        return next(((depth, stages) for depth, stages in choices if self.shared(depth, stages) <= room), None)
+        for blocks in (8 * 32 // self.threads, 1):
+            room = (limits.shared + RESERVED) // blocks - RESERVED
+            for depth, stages in choices:
+                if self.shared(depth, stages) <= room:
+                    return depth, stages
+        raise LimitError(f"conv2d: tile {self} wants more than the {limits.shared} bytes of shared memory here; leave the choice to gpucnn")
 
     def layout(self, limits: Limits, depth: int) -> tuple[int, int, int]:
         """BK, STAGES, and bytes of shared memory for a sum of ``depth``, which may leave stages unused."""
-        bk, stages = self.pipeline(limits) or (0, 0)
+        bk, stages = self.pipeline(limits)
         return bk, stages, self.shared(bk, min(stages, -(-depth // bk)))
 
     def resident(self, limits: Limits, depth: int) -> int:
@@ -318,10 +322,7 @@ class ConvIgemmMma(_ConvIgemm):
         limits = backend.driver.limits
         product, args = _arguments(backend, op, inputs, outputs[0])
         names = [self.tile] if self.tile else MMA_TILES if product.vec == 8 else NARROW_TILES
-        usable = [MMA_TILES[name] for name in names if MMA_TILES[name].pipeline(limits)]
-        if not usable:
-            raise LimitError(f"{op.name}: tile {self.tile} does not fit {limits.shared} bytes of shared memory; leave the choice to gpucnn")
-        tile = best(usable, product, limits)
+        tile = best([MMA_TILES[name] for name in names], product, limits)
         bk, stages, shared = tile.layout(limits, product.depth)
         kernel = backend.kernel("conv_igemm_mma.cu", "conv_igemm_mma", HALF=1, **vars(tile), BK=bk, STAGES=stages, VEC=product.vec)
         return launch(kernel, _grid(op, product, tile), (tile.threads, 1, 1), args, shared)
