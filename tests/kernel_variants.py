@@ -16,7 +16,15 @@ from itertools import product
 from emulator.module import SHARED_LIMIT
 
 from gpucnn.backends.cuda import depthwise, pool
-from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES
+from gpucnn.backends.cuda.conv import (
+    MMA_TILES,
+    NARROW_SIMT_TILES,
+    NARROW_TILES,
+    PIPELINES,
+    SIMT_TILES,
+    MmaTile,
+    SimtTile,
+)
 from gpucnn.backends.cuda.driver import Limits
 from gpucnn.backends.cuda.source import kernel_folder
 from gpucnn.backends.cuda.stem import STEM_TILES, ConvStemMma, ConvStemSimt
@@ -57,8 +65,15 @@ class Row:
 
 
 def mma_launched(m: Macros, arch: int) -> bool:
-    """As in ``ConvIgemmMma``: two stages before sm_80; no tall tiles there, nor where x is copied by few bytes."""
-    return (m["STAGES"] == 2) == (arch < 80) and (m["BM"] <= 64 or (arch >= 80 and m["VEC"] == 8))
+    """As in ``ConvIgemmMma``: a tile has the pipeline that fits the GPU; few tiles where x is copied by few bytes."""
+    tile = MmaTile(m["BM"], m["BN"], m["WM"], m["WN"])
+    return tile.pipeline(limits_of(arch)) == (m["BK"], m["STAGES"]) and (m["VEC"] == 8 or tile in map(MMA_TILES.get, NARROW_TILES))
+
+
+def simt_launched(m: Macros, arch: int) -> bool:
+    """As in ``ConvIgemmSimt``: few tiles where x is copied by few bytes."""
+    tile = SimtTile(m["BM"], m["BN"], m["TM"], m["TN"])
+    return m["VEC"] == 4 or tile in map(SIMT_TILES.get, NARROW_SIMT_TILES)
 
 
 def depthwise_launched(m: Macros, arch: int) -> bool:
@@ -71,14 +86,14 @@ def stem_axis(impl: type[ConvStemMma | ConvStemSimt]) -> Axis:
     return [{**asdict(tile), **impl()._block(tile)[1]} for tile in STEM_TILES.values()]
 
 
-MMA_AXIS: Axis = [{**asdict(tile), "STAGES": stages} for tile in MMA_TILES.values() for stages in sorted({tile.STAGES, 2})]
+MMA_AXIS: Axis = [{**asdict(tile), "BK": bk, "STAGES": stages} for tile in MMA_TILES.values() for bk, stages in PIPELINES]
 DEPTHWISE_SIZES: Axis = [{"R": r, "S": s, "STRIDE": stride} for r, s in (*depthwise.SIZES, (0, 0)) for stride in ((1, 2) if r else (0,))]
 POOL = Row((elements(0, 1), [{"R": r, "S": s} for r, s in (*pool.SIZES, (0, 0))], one_of("THREADS", pool.THREADS)))
 ITEM_BYTES = (1, 2, 4, 8, 16)
 
 KERNELS: dict[tuple[str, str], Row] = {
     ("conv_igemm_mma.cu", "conv_igemm_mma"): Row((one_of("HALF", 1), MMA_AXIS, one_of("VEC", 8, 4, 2, 1)), mma_launched),
-    ("conv_igemm_simt.cu", "conv_igemm_simt"): Row(([asdict(tile) for tile in SIMT_TILES.values()], elements(0))),
+    ("conv_igemm_simt.cu", "conv_igemm_simt"): Row(([asdict(tile) for tile in SIMT_TILES.values()], elements(0)), simt_launched),
     ("conv_depthwise.cu", "conv_depthwise"): Row(
         (elements(0, 1), DEPTHWISE_SIZES, one_of("TW", depthwise.COLUMNS, 1), one_of("THREADS", depthwise.THREADS)), depthwise_launched
     ),

@@ -23,7 +23,77 @@ __device__ __forceinline__ float activate(float v, int code, float alpha, float 
     return activate_slowly(v, code);
 }
 
-// One result per call: `bias` float32 by output channel or null, `residual` in the output's type or null.
+// The same for neighbours: one branch for all of them.
+template <int N> __device__ __forceinline__ void activate(float (&v)[N], int code, float alpha, float beta) {
+    if (code == ACT_NONE) return;
+    if (code == ACT_RELU) {
+#pragma unroll
+        for (int e = 0; e < N; e++) v[e] = activate(v[e], ACT_RELU, alpha, beta);
+    } else if (code == ACT_CLIP) {
+#pragma unroll
+        for (int e = 0; e < N; e++) v[e] = activate(v[e], ACT_CLIP, alpha, beta);
+    } else {
+#pragma unroll
+        for (int e = 0; e < N; e++) v[e] = activate_slowly(v[e], code);
+    }
+}
+
+// As many results as one access of 16 bytes holds.
+#define RUN (16 / (int)sizeof(elem))
+typedef Vec<elem, RUN> Run;
+
+template <int WIDTH> __device__ __forceinline__ void load_pieces(Run& run, const elem* from, int count) {
+#pragma unroll
+    for (int e = 0; e < RUN; e += WIDTH)
+        if (e < count) {
+            Vec<elem, WIDTH> piece;
+            piece.load(from + e);
+#pragma unroll
+            for (int i = 0; i < WIDTH; i++) run.e[e + i] = piece.e[i];
+        }
+}
+
+template <int WIDTH> __device__ __forceinline__ void store_pieces(const Run& run, elem* to, int count) {
+#pragma unroll
+    for (int e = 0; e < RUN; e += WIDTH)
+        if (e < count) {
+            Vec<elem, WIDTH> piece;
+#pragma unroll
+            for (int i = 0; i < WIDTH; i++) piece.e[i] = run.e[e + i];
+            piece.store(to + e);
+        }
+}
+
+// Calls too, for what few layers need: addresses, pitches or channel counts that 16 bytes do not divide.
+static __device__ __noinline__ uint4 load_narrow(const elem* from, int width, int count) {
+    Run run;
+    run.w = make_uint4(0, 0, 0, 0);
+    if (width == 4) load_pieces<RUN < 4 ? RUN : 4>(run, from, count);
+    else if (width == 2) load_pieces<2>(run, from, count);
+    else load_pieces<1>(run, from, count);
+    return run.w;
+}
+
+static __device__ __noinline__ void store_narrow(uint4 what, elem* to, int width, int count) {
+    Run run;
+    run.w = what;
+    if (width == 4) store_pieces<RUN < 4 ? RUN : 4>(run, to, count);
+    else if (width == 2) store_pieces<2>(run, to, count);
+    else store_pieces<1>(run, to, count);
+}
+
+// `count` elements are left, of which a run takes up to RUN; `width` of them, a power of two, divide count, pitches and addresses.
+__device__ __forceinline__ void load_run(Run& run, const elem* from, int width, int count) {
+    if (width == RUN) run.load(from);
+    else run.w = load_narrow(from, width, count);
+}
+
+__device__ __forceinline__ void store_run(const Run& run, elem* to, int width, int count) {
+    if (width == RUN) run.store(to);
+    else store_narrow(run.w, to, width, count);
+}
+
+// One result per call, or RUN of them, channels side by side: `bias` float32 by output channel or null, `residual` in the output's type or null.
 struct Epilogue {
     const float* bias;
     const elem* residual;
@@ -33,5 +103,19 @@ struct Epilogue {
     __device__ __forceinline__ float operator()(float sum, float bias_k, float residual_mk) const {
         float v = activate(sum + bias_k, pre, pre_alpha, pre_beta);
         return activate(v + residual_mk, post, post_alpha, post_beta);
+    }
+
+    __device__ __forceinline__ Run operator()(const float (&sum)[RUN], const float (&bias_k)[RUN], const Run& residual_mk) const {
+        float v[RUN];
+        Run result;
+#pragma unroll
+        for (int e = 0; e < RUN; e++) v[e] = sum[e] + bias_k[e];
+        activate(v, pre, pre_alpha, pre_beta);
+#pragma unroll
+        for (int e = 0; e < RUN; e++) v[e] += to_float(residual_mk.e[e]);
+        activate(v, post, post_alpha, post_beta);
+#pragma unroll
+        for (int e = 0; e < RUN; e++) result.e[e] = from_float<elem>(v[e]);
+        return result;
     }
 };

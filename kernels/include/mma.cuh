@@ -2,7 +2,7 @@
 // Fragments of m16n8k16 (lane = 4 g + t): a[0] = A[g][2t..], a[1] = A[g+8][2t..], a[2] = A[g][2t+8..], a[3] = A[g+8][2t+8..];
 // b[0] = B[2t..][g], b[1] = B[2t+8..][g]; d = {D[g][2t], D[g][2t+1], D[g+8][2t], D[g+8][2t+1]}.
 #pragma once
-#include <cuda_fp16.h>
+#include "common.cuh"
 
 __device__ __forceinline__ unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
 
@@ -54,3 +54,26 @@ template <int PENDING> __device__ __forceinline__ void copy_wait() {
     asm volatile("cp.async.wait_group %0;" :: "n"(PENDING) : "memory");
 #endif
 }
+
+// A copy in two halves, to do something else between: start, and later finish with the same dst. Where cp.async does not exist (sm_75,
+// and 2 bytes), start loads into registers and finish stores.
+template <int BYTES> struct Copy {
+    typedef typename Wide<BYTES>::type wide;
+#if __CUDA_ARCH__ >= 800
+    enum { ASYNC = BYTES >= 4 };
+#else
+    enum { ASYNC = 0 };
+#endif
+    wide v;
+
+    __device__ __forceinline__ void start(void* dst, const void* src, bool ok) {
+        if (ASYNC) copy_async<BYTES < 4 ? 4 : BYTES>(dst, src, ok);
+        else {
+            v = wide{};
+            if (ok) v = __ldg(reinterpret_cast<const wide*>(src));
+        }
+    }
+    __device__ __forceinline__ void finish(void* dst) const {
+        if (!ASYNC) *reinterpret_cast<wide*>(dst) = v;
+    }
+};

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,42 +13,103 @@ from ...ops import Conv
 from ...spec import Array, Spec
 from ..base import Call, Impl, Packed
 from .backend import CudaBackend, activation_arguments, launch
+from .driver import Dim3, Limits
 from .geometry import Strides, divisor, pitch_of, scalars, strides_of, vector_width
 
 __all__ = ["MMA_TILES", "SIMT_TILES", "ConvIgemmMma", "ConvIgemmSimt", "MmaTile", "SimtTile"]
 
-K_PADDED, D_PADDED = 128, 32  # packed weights fit every tile
+K_PADDED, D_PADDED = 128, 64
+"""Packed weights fit every tile."""
+
+OUTSIDE = -(2**30)
+"""A line that no image has, as in the kernels."""
+
+MOST_ROWS = 2**31 - 256
+MOST_GROUPS = 65535
+"""Of one launch: rows are counted in 32 bits up to the end of the last tile, and groups lie along the grid's y."""
 
 
 @dataclass(frozen=True)
 class MmaTile:
-    """Tile of ``conv_igemm_mma.cu``: BM × BN results by WM × WN warps, STAGES tiles of input under way."""
+    """Tile of ``conv_igemm_mma.cu``: BM × BN results by WM × WN warps."""
 
     BM: int
     BN: int
     WM: int
     WN: int
-    STAGES: int
 
     @property
     def threads(self) -> int:
         """Of a block."""
         return 32 * self.WM * self.WN
 
-    def shared(self, stages: int) -> int:
-        """Bytes of dynamic shared memory."""
-        return stages * (self.BM + self.BN) * 64
+    @property
+    def inner(self) -> float:
+        """Cycles for one step of the sum: multiplying, or loading rows and columns where that takes longer."""
+        return max(self.BM * self.BN / 1024, (self.BM + self.BN) * 2 / CACHE_BYTES_PER_CYCLE)
 
+    def shared(self, depth: int, stages: int) -> int:
+        """Bytes of dynamic shared memory: where the windows begin, and the pipeline, which the epilogue uses after it."""
+        epilogue = self.WM * self.WN * 16 * (self.BN // self.WN + 8) * 4
+        return self.BM * 16 + max(stages * (self.BM + self.BN) * depth * 2, epilogue)
+
+    def pipeline(self, limits: Limits) -> tuple[int, int]:
+        """BK and STAGES: the deepest with which eight warps fit into a multiprocessor; where none does, with which one block fits.
+
+        Eight, because its four tensor cores want two warps each, and those of the largest tiles have registers for no more.
+        """
+        choices = PIPELINES if limits.arch >= ASYNC_COPIES else PIPELINES[-1:]
+        for blocks in (8 * 32 // self.threads, 1):
+            room = (limits.shared + RESERVED) // blocks - RESERVED
+            for depth, stages in choices:
+                if self.shared(depth, stages) <= room:
+                    return depth, stages
+        raise LimitError(f"conv2d: tile {self} wants more than the {limits.shared} bytes of shared memory here; leave the choice to gpucnn")
+
+    def layout(self, limits: Limits, depth: int) -> tuple[int, int, int]:
+        """BK, STAGES, and bytes of shared memory for a sum of ``depth``, which may leave stages unused."""
+        bk, stages = self.pipeline(limits)
+        return bk, stages, self.shared(bk, min(stages, -(-depth // bk)))
+
+    def resident(self, limits: Limits, depth: int) -> int:
+        """Blocks that a multiprocessor holds at once: by shared memory, and by registers for sums, two sets of fragments and the rest."""
+        m, n = self.BM // self.WM, self.BN // self.WN
+        registers = m * n // 32 + (m + n) // 2 + 56
+        by_shared = (limits.shared + RESERVED) // (self.layout(limits, depth)[2] + RESERVED)
+        return max(1, min(by_shared, REGISTERS // (registers * self.threads)))
+
+
+REGISTERS, RESERVED = 65536, 1024
+"""Of a multiprocessor; bytes of shared memory that a block takes beside its own."""
+
+CACHE_BYTES_PER_CYCLE, MEMORY_BYTES_PER_CYCLE, LATENCY_CYCLES = 24, 10, 1500
+"""Of one multiprocessor of sm_80 while all are busy: loads from the second-level cache, stores to memory; what the beginning and the end
+of a block wait for. With the multiply-adds in ``inner`` they are a model for a first choice: a measurement may overrule it."""
+
+ASYNC_COPIES = 80
+"""The first architecture whose copies to shared memory pass registers by; before, two stages are all that is of use."""
+
+PIPELINES = ((64, 4), (64, 3), (64, 2), (32, 3), (32, 2))
+"""BK and STAGES, the best first: rows of 64 halfs fill cache lines of 128 bytes, and want half as many barriers."""
 
 MMA_TILES = {
-    "128x128": MmaTile(128, 128, 2, 4, 4),
-    "128x64": MmaTile(128, 64, 4, 2, 4),
-    "128x32": MmaTile(128, 32, 4, 1, 4),
-    "64x128": MmaTile(64, 128, 2, 4, 4),
-    "64x64": MmaTile(64, 64, 2, 2, 4),
-    "64x32": MmaTile(64, 32, 2, 2, 4),
+    "256x128": MmaTile(256, 128, 4, 2),
+    "128x128": MmaTile(128, 128, 2, 2),
+    "256x64": MmaTile(256, 64, 4, 1),
+    "128x64": MmaTile(128, 64, 2, 2),
+    "64x128": MmaTile(64, 128, 2, 2),
+    "64x64": MmaTile(64, 64, 2, 2),
+    "128x32": MmaTile(128, 32, 4, 1),
+    "64x32": MmaTile(64, 32, 2, 2),
 }
-"""By name; all add in the same order, so they give the same bits and only time may choose among them."""
+"""By name; all add in the same order, so they give the same bits and only time may choose among them.
+
+Warps of 64 × 64 where possible: reading their fragments takes three quarters of the time that multiplying them takes (on sm_80),
+while for warps of 64 × 32 shared memory is as busy as the tensor cores.
+"""
+
+NARROW_TILES = ("64x128", "64x32")
+"""For x that is copied by less than 16 bytes: rare, so few are compiled; wide, because every tile of K copies x anew."""
 
 
 @dataclass(frozen=True)
@@ -65,31 +126,70 @@ class SimtTile:
         """Of a block."""
         return self.BM // self.TM * (self.BN // self.TN)
 
+    @property
+    def inner(self) -> float:
+        """Cycles for one step of the sum: four numbers from shared memory take a thread as long as eight multiply-adds."""
+        return self.BM * self.BN / 128 * (1 + 2 / self.TM + 2 / self.TN)
+
+    def resident(self, limits: Limits, depth: int) -> int:
+        """Blocks that a multiprocessor holds at once: each thread has 128 registers."""
+        return REGISTERS // (128 * self.threads)
+
 
 SIMT_TILES = {
+    "128x128": SimtTile(128, 128, 8, 8),
     "128x64": SimtTile(128, 64, 8, 4),
+    "64x64": SimtTile(64, 64, 8, 4),
     "128x32": SimtTile(128, 32, 8, 4),
-    "64x64": SimtTile(64, 64, 4, 4),
     "64x32": SimtTile(64, 32, 4, 4),
     "32x64": SimtTile(32, 64, 4, 4),
     "32x32": SimtTile(32, 32, 4, 4),
 }
 """By name; all add in the same order."""
 
+NARROW_SIMT_TILES = ("32x64", "32x32")
 
-def _best(tiles: dict[str, Any], m: int, k: int, multiprocessors: int, narrow: bool = False) -> Any:
-    """The tile that wastes least: as wide as k needs, as tall as still gives every multiprocessor a block.
+Tile = TypeVar("Tile", MmaTile, SimtTile)
 
-    ``narrow`` leaves out the tallest tiles: a thread that copies x by few bytes keeps many pixels, and would run out of registers.
+@dataclass(frozen=True)
+class Product:
+    """What tile and grid follow from: rows, columns and length of a group's product, groups, elements of an access to x."""
+
+    m: int
+    k: int
+    depth: int
+    groups: int = 1
+    vec: int = 1
+
+    def blocks(self, tile: MmaTile | SimtTile) -> int:
+        """Tiles of one group."""
+        return -(-self.m // tile.BM) * -(-self.k // tile.BN)
+
+    def cycles(self, tile: MmaTile | SimtTile, limits: Limits) -> float:
+        """Estimate of the busiest multiprocessor's time.
+
+        A block adds up, then stores. Those that a multiprocessor holds at once overlap, but together take no less than the busier of both.
+        """
+        blocks = self.blocks(tile) * self.groups
+        inner = self.depth * tile.inner
+        store = self.m * self.k * self.groups / blocks * (2 if isinstance(tile, MmaTile) else 4) / MEMORY_BYTES_PER_CYCLE
+        most = -(-blocks // limits.multiprocessors)
+        turns = -(-most // tile.resident(limits, self.depth))
+        return max(most * max(inner, store), turns * (LATENCY_CYCLES + inner + store))
+
+
+def best(tiles: Sequence[Tile], product: Product, limits: Limits) -> Tile:
+    """The tile with which the busiest multiprocessor is done first, by shapes and device alone; the first of equals.
+
+    Examples
+    --------
+    >>> a100 = Limits(arch=80, multiprocessors=108, shared=163 << 10)
+    >>> best(list(MMA_TILES.values()), Product(32 * 28 * 28, 512, 4608), a100)
+    MmaTile(BM=256, BN=128, WM=4, WN=2)
+    >>> best(list(MMA_TILES.values()), Product(7 * 7, 512, 4608), a100)
+    MmaTile(BM=64, BN=32, WM=2, WN=2)
     """
-    if narrow:
-        tiles = {name: tile for name, tile in tiles.items() if tile.BM <= 64}
-    width = min((t.BN for t in tiles.values()), key=lambda bn: (-(-k // bn) * bn, -bn))
-    tall = sorted((t for t in tiles.values() if width == t.BN), key=lambda t: -t.BM)
-    for tile in tall:
-        if -(-m // tile.BM) * -(-k // tile.BN) >= multiprocessors:
-            return tile
-    return tall[-1]
+    return min(tiles, key=lambda tile: product.cycles(tile, limits))
 
 
 class _ConvIgemm(Impl):
@@ -103,14 +203,18 @@ class _ConvIgemm(Impl):
         return x.dtype == self.dtype and x.ndim == 4
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
-        """Weight as (groups, k padded, r·s·c padded) in the order of the sum; bias as float32."""
+        """Weight as (groups, k padded, r·s·c padded) in the order of the sum; bias as float32 (groups, k padded)."""
         weight, bias, rest = constants[1], constants[2] if len(constants) > 2 else None, constants[3:]
         k, c, r, s = weight.shape
         per, depth = k // op.groups, r * s * c
-        packed = np.zeros((op.groups, -(-per // K_PADDED) * K_PADDED, -(-depth // D_PADDED) * D_PADDED), self.dtype)
-        host = weight if isinstance(weight, np.ndarray) else weight.get()
-        packed[:, :per, :depth] = host.reshape(op.groups, per, c, r, s).transpose(0, 1, 3, 4, 2).reshape(op.groups, per, depth)
-        shift = None if bias is None else bias.astype(np.float32)
+        k_padded = -(-per // K_PADDED) * K_PADDED
+        packed = np.zeros((op.groups, k_padded, -(-depth // D_PADDED) * D_PADDED), self.dtype)
+        krsc = _on_host(weight).reshape(op.groups, per, c, r, s).transpose(0, 1, 3, 4, 2)
+        packed[:, :per, :depth] = krsc.reshape(op.groups, per, depth)
+        shift = None
+        if bias is not None:
+            shift = np.zeros((op.groups, k_padded), np.float32)
+            shift[:, :per] = _on_host(bias).reshape(op.groups, per)
         return (constants[0], Packed(packed, tuple(weight.shape)), shift, *rest)[: len(constants)]
 
     def bind(
@@ -120,42 +224,79 @@ class _ConvIgemm(Impl):
         raise NotImplementedError
 
 
+def _on_host(array: Array) -> np.ndarray[Any, Any]:
+    host: np.ndarray[Any, Any] = array if isinstance(array, np.ndarray) else array.get()
+    return host
+
+
 def _taps(depth: int, padded: int, c: int, s: int, dilation: tuple[int, int], strides: Strides, vec: int) -> np.ndarray[Any, Any]:
-    """For every ``vec`` elements of the sum: their offset into x, their line and column, and whether they exist."""
+    """For every ``vec`` elements of the sum: their offset into x (64 bits), their line and column; ``OUTSIDE`` behind the last."""
     table = np.zeros((padded // vec, 4), np.int32)
     d = np.arange(0, depth, vec)
     tap, channel = d // c, d % c
     line, column = tap // s * dilation[0], tap % s * dilation[1]
-    offset = line * strides.line + column * strides.pixel + channel
-    if offset.size and offset.max() >= 2**31:
-        raise LimitError("conv2d: a window reaches over more than 2^31 elements of x")
-    table[: len(d)] = np.stack([offset, line, column, np.ones_like(d)], axis=1)
+    offset = (line * strides.line + column * strides.pixel + channel).astype("<i8")
+    table[: len(d), :2] = offset.view("<i4").reshape(-1, 2)
+    table[: len(d), 2], table[: len(d), 3] = line, column
+    table[len(d) :, 2] = OUTSIDE
     return table
 
 
-def _arguments(backend: CudaBackend, op: Conv, inputs: Sequence[Any], out: Array) -> tuple[Any, ...]:
-    """Return the vector width, and everything that both kernels take."""
+def _refuse_beyond(op: Conv, sizes: tuple[int, ...], out: Array, pads: Sequence[tuple[int, int]], **pitches: int) -> None:
+    """Raise where indices that the kernels keep in 32 bits would not fit; offsets into arrays have 64."""
+    n, _, p, q = out.shape
+    if n * p * q > MOST_ROWS:
+        raise LimitError(
+            f"{op.name}: {n}×{p}×{q} result pixels are more than the {MOST_ROWS} of one launch; run a smaller batch or smaller images"
+        )
+    if op.groups > MOST_GROUPS:
+        raise LimitError(f"{op.name}: {op.groups} groups are more than the {MOST_GROUPS} of one launch; use several convs")
+    extents = [size + sum(pad) for size, pad in zip(sizes, pads)]
+    if max(extents) >= -OUTSIDE:
+        raise LimitError(f"{op.name}: an image of {extents[0]}×{extents[1]} pixels with its padding; sides must be below 2^30: cut it up")
+    for name, pitch in pitches.items():
+        if pitch >= 2**31:
+            raise LimitError(f"{op.name}: {pitch} elements between pixels of {name}; must be below 2^31: copy it out of the larger buffer")
+
+
+def _arguments(backend: CudaBackend, op: Conv, inputs: Sequence[Any], out: Array) -> tuple[Product, tuple[Any, ...]]:
+    """Return the product's shape, and everything that both kernels take."""
     x, packed, bias, residual = (*inputs, None, None)[:4]
     (n, k, p, q), (_, c_all, h, w) = out.shape, x.shape
     weight, (r, s), c, per = packed.array, packed.shape[2:], c_all // op.groups, k // op.groups
     strides, pitch = strides_of(x), pitch_of(out)
     r_pitch = 0 if residual is None else pitch_of(residual)
     if strides is None or pitch is None or r_pitch is None:
-        raise LimitError("conv2d: the kernel wants channels side by side, and pixels of results evenly spaced")
-    vec = vector_width(x, c, *strides)
+        raise LimitError(
+            f"{op.name}: the kernel wants channels side by side, and pixels of results evenly spaced; got strides {x.strides} of x, "
+            f"{out.strides} of the result: copy them to channels last"
+        )
     pads = op.pads(Spec(tuple(x.shape), x.dtype), Spec((k, c, r, s), x.dtype))
+    _refuse_beyond(op, (h, w), out, pads, x=strides.pixel, result=pitch, residual=r_pitch)
+    vec = vector_width(x, c, *strides)
+    access = vector_width(out, per, pitch)
+    if residual is not None:
+        access = min(access, vector_width(residual, per, r_pitch))
     table = backend.upload(_taps(r * s * c, weight.shape[2], c, s, (op.dilation[0], op.dilation[1]), strides, vec))
     pre, post = activation_arguments(op.epilogue.pre), activation_arguments(op.epilogue.post)
     by_map, by_line = divisor(p * q), divisor(q)
     args = scalars(
         x=x, weight=weight, bias=bias, residual=residual, y=out, taps=table,
-        m_total=n * p * q, k_group=per, d_padded=weight.shape[2], k_padded=weight.shape[1], c_group=c,
+        m_total=n * p * q, k_group=per, d_total=r * s * c, d_padded=weight.shape[2], k_padded=weight.shape[1], c_group=c,
         height=h, width=w, stride_h=op.stride[0], stride_w=op.stride[1], top=pads[0][0], left=pads[1][0],
         pq=p * q, pq_magic=by_map.magic, pq_shift=by_map.shift, q=q, q_magic=by_line.magic, q_shift=by_line.shift,
         x_image=np.int64(strides.image), x_line=np.int64(strides.line), x_pixel=strides.pixel, y_pixel=pitch, residual_pixel=r_pitch,
-        pre=pre[0], pre_alpha=pre[1], pre_beta=pre[2], post=post[0], post_alpha=post[1], post_beta=post[2],
+        access=access, pre=pre[0], pre_alpha=pre[1], pre_beta=pre[2], post=post[0], post_alpha=post[1], post_beta=post[2],
     )  # fmt: skip
-    return (vec, *args)
+    return Product(n * p * q, per, r * s * c, op.groups, vec), args
+
+
+def _grid(op: Conv, product: Product, tile: MmaTile | SimtTile) -> Dim3:
+    """All tiles of a group along x, groups along y."""
+    blocks = product.blocks(tile)
+    if blocks >= 2**31:
+        raise LimitError(f"{op.name}: {blocks} tiles of results are more than the 2^31 of one launch; run a smaller batch")
+    return blocks, product.groups, 1
 
 
 class ConvIgemmMma(_ConvIgemm):
@@ -177,17 +318,14 @@ class ConvIgemmMma(_ConvIgemm):
     def bind(
         self, backend: CudaBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
-        """One launch; two stages where the GPU has no asynchronous copies."""
-        out, limits = outputs[0], backend.driver.limits
-        n, k, p, q = out.shape
-        vec, *args = _arguments(backend, op, inputs, out)
-        narrow = vec < 8 or limits.arch < 80
-        tile = MMA_TILES[self.tile] if self.tile else _best(MMA_TILES, n * p * q, k // op.groups, limits.multiprocessors, narrow)
-        stages = tile.STAGES if limits.arch >= 80 else 2
-        macros = {"HALF": 1, "BM": tile.BM, "BN": tile.BN, "WM": tile.WM, "WN": tile.WN, "STAGES": stages, "VEC": vec}
-        kernel = backend.kernel("conv_igemm_mma.cu", "conv_igemm_mma", **macros)
-        grid = (-(-n * p * q // tile.BM), -(-(k // op.groups) // tile.BN), op.groups)
-        return launch(kernel, grid, (tile.threads, 1, 1), args, tile.shared(stages))
+        """One launch."""
+        limits = backend.driver.limits
+        product, args = _arguments(backend, op, inputs, outputs[0])
+        names = [self.tile] if self.tile else MMA_TILES if product.vec == 8 else NARROW_TILES
+        tile = best([MMA_TILES[name] for name in names], product, limits)
+        bk, stages, shared = tile.layout(limits, product.depth)
+        kernel = backend.kernel("conv_igemm_mma.cu", "conv_igemm_mma", HALF=1, **vars(tile), BK=bk, STAGES=stages, VEC=product.vec)
+        return launch(kernel, _grid(op, product, tile), (tile.threads, 1, 1), args, shared)
 
 
 class ConvIgemmSimt(_ConvIgemm):
@@ -209,12 +347,8 @@ class ConvIgemmSimt(_ConvIgemm):
         self, backend: CudaBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """One launch."""
-        out = outputs[0]
-        n, k, p, q = out.shape
-        vec, *args = _arguments(backend, op, inputs, out)
-        multiprocessors = backend.driver.limits.multiprocessors
-        tile = SIMT_TILES[self.tile] if self.tile else _best(SIMT_TILES, n * p * q, k // op.groups, multiprocessors)
-        macros = {"HALF": 0, "BM": tile.BM, "BN": tile.BN, "TM": tile.TM, "TN": tile.TN, "VEC": vec}
-        kernel = backend.kernel("conv_igemm_simt.cu", "conv_igemm_simt", **macros)
-        grid = (-(-n * p * q // tile.BM), -(-(k // op.groups) // tile.BN), op.groups)
-        return launch(kernel, grid, (tile.threads, 1, 1), args)
+        product, args = _arguments(backend, op, inputs, outputs[0])
+        names = [self.tile] if self.tile else SIMT_TILES if product.vec == 4 else NARROW_SIMT_TILES
+        tile = best([SIMT_TILES[name] for name in names], product, backend.driver.limits)
+        kernel = backend.kernel("conv_igemm_simt.cu", "conv_igemm_simt", HALF=0, **vars(tile), VEC=product.vec)
+        return launch(kernel, _grid(op, product, tile), (tile.threads, 1, 1), args)
