@@ -30,7 +30,7 @@ def run(model: Model, batch: int, seconds: float = 5.0, layers: bool = False) ->
     seconds : float
         For how long, at least three calls.
     layers : bool
-        Also time each step of the throughput plan on one core.
+        Also time each step of the throughput plan; on a CPU, on one core.
 
     Returns
     -------
@@ -49,8 +49,9 @@ def run(model: Model, batch: int, seconds: float = 5.0, layers: bool = False) ->
         model.run(feeds)
         samples.append(time.perf_counter() - begin)
     middle = median(samples)
+    where = f"{settings().threads} threads" if model.device == "cpu" else model.device_reason
     lines = [
-        f"{model.name} on {model.device} ({settings().threads} threads) in {model.precision}, batch {batch}",
+        f"{model.name} on {model.device} ({where}) in {model.precision}, batch {batch}",
         f"{batch / middle:.1f} images/s: median {1e3 * middle:.2f} ms a call, best {1e3 * min(samples):.2f}, "
         f"worst {1e3 * max(samples):.2f} of {len(samples)} calls; the first took {1e3 * first:.0f} ms with planning",
     ]
@@ -61,14 +62,14 @@ def run(model: Model, batch: int, seconds: float = 5.0, layers: bool = False) ->
 
 def _layers(model: Model, feeds: dict[str, Array], seconds: float) -> str:
     """Table of the throughput plan's steps: median milliseconds, share, and GFLOP/s."""
-    plan = model.plan(throughput=True)
+    plan = model.plan(next(iter(feeds.values())).shape[0])
     program = plan.bind()
     for name, target in program.inputs.items():
         rows = [feeds[name][i % len(feeds[name])] for i in range(len(target))]
         plan.backend.write(target, np.stack(rows))
     with plan.backend.session():
-        once = sum(profile(program, 1, time.perf_counter)[0])
-        times = profile(program, max(3, min(50, int(seconds / max(once, 1e-6)))), time.perf_counter)
+        once = sum(profile(program, 1)[0])
+        times = profile(program, max(3, min(50, int(seconds / max(once, 1e-6)))))
     medians = [median(row[i] for row in times) for i in range(len(program.calls))]
     total = sum(medians)
     rows = []
@@ -83,7 +84,7 @@ def _layers(model: Model, feeds: dict[str, Array], seconds: float) -> str:
     batch = next(iter(program.inputs.values())).shape[0]
     return "\n".join(
         [
-            f"one program of {batch} images on one core, {1e3 * total:.2f} ms:",
+            f"one program of {batch} images{' on one core' if plan.backend.name == 'cpu' else ''}, step by step, {1e3 * total:.2f} ms:",
             table(rows, ("layer", "op", "output", "implementation", "ms", "%", "GFLOP/s")),
             "",
             table(sums, ("implementation", "ms", "%")),

@@ -121,7 +121,7 @@ def _add_model(parser: argparse.ArgumentParser, *names: str, **options: str) -> 
     parser.add_argument("-w", "--weights", metavar="FILE", help="weights of a zoo model: .safetensors, .npz, .pth")
     parser.add_argument("--labels", metavar="FILE", help="names of the classes, in order")
     parser.add_argument("-d", "--device", default="auto", help="auto, cpu, cuda or cuda:N (auto)")
-    parser.add_argument("-p", "--precision", default="auto", help="auto, float32, … (auto)")
+    parser.add_argument("-p", "--precision", default="auto", help="auto, float32 or float16 (auto: float16 on a GPU, float32 on a CPU)")
 
 
 def _add_rows(parser: argparse.ArgumentParser) -> None:

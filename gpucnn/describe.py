@@ -39,7 +39,7 @@ def describe_model(model: Model) -> str:
         out = step.node.outputs[0]
         epilogue = getattr(step.node.op, "epilogue", None)
         fused = f"+{epilogue}" if epilogue else ""
-        added = "+residual" if epilogue is not None and len(step.node.inputs) > 3 and step.node.inputs[3] is not None else ""
+        added = "+residual" if sum(v is not None for i, v in enumerate(step.node.inputs) if i in step.node.op.maps) > 1 else ""
         rows.append((step.node.name, step.node.op.name + added + fused, shape_text(out.shape), impl_text(step)))
     batch = next(iter(plan.graph.inputs.values())).shape[0]
     recorded = len(model._trace({k: s.shape for k, s in model._specs.items()}).nodes)

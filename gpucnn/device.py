@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .backends.cuda import probe
 from .errors import DeviceError
 from .settings import settings
 
-__all__ = ["Choice", "Device", "choose_device", "devices"]
+if TYPE_CHECKING:
+    from .backends.base import Backend
 
-_NO_KERNELS = "this version of gpucnn runs on the CPU; its CUDA backend is not complete yet"
+__all__ = ["Choice", "Device", "choose_device", "devices", "open_gpu"]
+
 _INSTEAD = "device='auto' settles for the CPU"
 
 
@@ -56,13 +59,13 @@ def devices() -> list[Device]:
     cores = f"{used} of {there} cores" if used != there else f"{there} core{'s' if there > 1 else ''}"
     found = [Device("cpu", f"{platform.machine()}, {cores}", True, "")]
     gpus, version, why = probe.find_gpus()
-    cupy = probe.cupy_problem(version, probe.installed_cupys()) if gpus else ""
+    problem = (probe.cupy_problem(version, probe.installed_cupys()) or probe.toolkit_problem(version)) if gpus else ""
     for gpu in gpus:
         major, minor = gpu.capability
         text = f"{gpu.name}, sm_{major}{minor}, {gpu.memory / 2**30:.0f} GiB, driver for CUDA {probe.driver_cuda(version)}"
         old = f"sm_{major}{minor}: needs ≥ sm_75" if gpu.capability < probe.LEAST_CAPABILITY else ""
-        reason = old or "; ".join(r for r in (cupy, _NO_KERNELS) if r)
-        found.append(Device(f"cuda:{gpu.index}", text, False, reason))
+        reason = old or problem
+        found.append(Device(f"cuda:{gpu.index}", text, not reason, reason))
     if not gpus:
         found.append(Device("cuda", "no GPU", False, why))
     return found
@@ -85,11 +88,30 @@ def choose_device(request: str) -> Choice:
         gpus = [d for d in known if d.name.startswith("cuda:")]
         if not gpus:
             return Choice("cpu", known[-1].reason)
+        usable = [d for d in gpus if d.usable]
+        if usable:
+            return Choice(usable[0].name, usable[0].description)
         return Choice("cpu", f"{gpus[0].description} was seen but not used: {gpus[0].reason}")
     if request == "cuda" or (request.startswith("cuda:") and request[5:].isdigit()):
         wanted = [d for d in known if d.name == (request if ":" in request else "cuda:0")]
         if not wanted:
             others = ", ".join(d.name for d in known if d.name.startswith("cuda:")) or f"none ({known[-1].reason})"
             raise DeviceError(f"device {request!r} cannot be used: there is no such GPU; GPUs here: {others}. {_INSTEAD}")
+        if wanted[0].usable:
+            return Choice(wanted[0].name, wanted[0].description)
         raise DeviceError(f"device {request!r} ({wanted[0].description}) cannot be used: {wanted[0].reason}. {_INSTEAD}")
     raise DeviceError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:<index>', got {request!r}")
+
+
+def open_gpu(name: str) -> Backend:
+    """Return a backend on the GPU ``"cuda:<index>"``: a stream, kernels and memory of its own.
+
+    Raises
+    ------
+    DeviceError
+        It cannot be started after all.
+    """
+    from .backends.cuda import CudaBackend
+    from .backends.cuda.cupy_driver import CupyDriver
+
+    return CudaBackend(CupyDriver(int(name.removeprefix("cuda:"))))

@@ -29,10 +29,12 @@ from .ops import (
     Linear,
     Lookup,
     MaxPool,
+    MinPool,
     Op,
     Pad,
     Reshape,
     Softmax,
+    TopK,
     Transpose,
 )
 from .ops.window import Padding
@@ -53,6 +55,7 @@ __all__ = [
     "linear",
     "lookup",
     "max_pool2d",
+    "min_pool2d",
     "mul",
     "pad",
     "permute",
@@ -63,6 +66,7 @@ __all__ = [
     "softmax",
     "sub",
     "tanh",
+    "topk",
 ]
 
 T = TypeVar("T", Array, Value)
@@ -290,6 +294,58 @@ def max_pool2d(
     return outputs if return_indices else outputs[0]
 
 
+def min_pool2d(
+    x: T,
+    kernel_size: Size2,
+    stride: Size2 | None = None,
+    padding: Padding2 = 0,
+    dilation: Size2 = 1,
+    ceil_mode: bool = False,
+) -> T:
+    """Take the minimum of each window: ``−max_pool2d(−x)``.
+
+    Parameters
+    ----------
+    x : array, (n, c, h, w), any number type
+    kernel_size : int or (int, int)
+        Pixels.
+    stride : int or (int, int), optional
+        Pixels between windows; the kernel size where absent.
+    padding : int, (int, int), ((top, bottom), (left, right)), or {"same", "same_lower", "valid"}
+        Counts as +inf.
+    dilation : int or (int, int)
+        Pixels between the elements of a window.
+    ceil_mode : bool
+        Round the number of windows up; a window that would start in the padding at the end is dropped.
+
+    Returns
+    -------
+    array, (n, c, p, q), dtype of x
+        Sizes as for :func:`max_pool2d`. NaN in a window gives NaN.
+
+    Raises
+    ------
+    ShapeError
+        x does not have four axes, or the window is larger than the padded image.
+
+    Notes
+    -----
+    Neither PyTorch nor ONNX has it. Integers are compared as they are, so that unsigned ones work too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> min_pool2d(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4), 2)[0, 0]
+    array([[ 0.,  2.],
+           [ 8., 10.]], dtype=float32)
+    """
+    kernel = _pair("min_pool2d", "kernel_size", kernel_size)
+    strides = kernel if stride is None else _pair("min_pool2d", "stride", stride)
+    dilations = _pair("min_pool2d", "dilation", dilation)
+    y: T = _apply(MinPool(kernel, strides, _padding("min_pool2d", padding), dilations, bool(ceil_mode)), x)[0]
+    return y
+
+
 def avg_pool2d(
     x: T,
     kernel_size: Size2,
@@ -438,6 +494,45 @@ def softmax(x: T, dim: int) -> T:
     """
     y: T = _apply(Softmax(int(dim)), x)[0]
     return y
+
+
+def topk(x: T, k: int, dim: int = -1, largest: bool = True) -> tuple[T, T]:
+    """Find the largest values along ``dim`` and where they lie, best first.
+
+    Parameters
+    ----------
+    x : array, any shape but (), any number type
+    k : int
+        How many, from 0 to the size of x along ``dim``.
+    dim : int
+    largest : bool
+        False finds the smallest.
+
+    Returns
+    -------
+    array, shape of x with k along ``dim``, dtype of x
+        Values in falling order; rising for the smallest.
+    array, same shape, int64
+        Their indices along ``dim``.
+
+    Raises
+    ------
+    ShapeError
+        k is above the size of x along ``dim``, or x has no such axis.
+
+    Notes
+    -----
+    Of equal values the lower index comes first. NaN counts as above +inf: first among the largest, last among the smallest.
+    PyTorch ``topk`` (which leaves the order of equal values open), ONNX ``TopK``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> topk(np.float32([0.1, 0.7, 0.2]), 2)
+    (array([0.7, 0.2], dtype=float32), array([1, 2]))
+    """
+    values, places = _apply(TopK(_whole("topk", "k", k), _whole("topk", "dim", dim), bool(largest)), x)
+    return values, places
 
 
 def add(x: Any, y: Any) -> Any:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -15,25 +13,18 @@ import numpy as np
 
 from . import functional as F
 from . import nn
-from .backends.cpu import CpuBackend
 from .device import choose_device
-from .errors import GpucnnError, ModelError, ShapeError, UnsupportedError
+from .engine import CpuEngine, Way, make_engine
+from .errors import GpucnnError, ModelError, ShapeError
 from .graph import Graph, Value
 from .ops import Activation, Flatten, Identity, Order, Reshape, Softmax
 from .plan import Plan
 from .plan import compile as compile_graph
 from .preprocess import Preprocess, normalisation_table
 from .runner import Runner
-from .settings import settings
 from .spec import Array, Spec, shape_text
 
 __all__ = ["Model", "Port", "Scorer", "compile"]
-
-SUB_BATCH = 4
-"""Images that a program of the throughput plan takes at once: enough rows for a product on 7×7 maps, few enough to stay in cache."""
-
-LATENCY_BELOW = 4
-"""Fewer images than this go one by one through the latency plan."""
 
 _log = logging.getLogger("gpucnn")
 
@@ -63,11 +54,13 @@ class Port(NamedTuple):
 class Model:
     """A net ready to run. Made by :func:`gpucnn.load` and :func:`gpucnn.compile`.
 
-    Calling it with arrays (n, c, h, w) gives what the net returns: an array, or a tuple of arrays, that belong to the caller. Any batch
+    Calling it with arrays (n, c, h, w) gives what the net returns: an array, or a tuple of arrays, that belong to the caller; on a GPU
+    arrays of CuPy, or of any library that speaks DLPack, give arrays of CuPy without a detour over the host. Any batch
     size works, and other heights and widths where the net's layers take them. Several threads may call one model.
 
-    Fewer than four images run one after another with all cores on each (*latency*); more are cut into fours, one core each
+    On a CPU fewer than four images run one after another with all cores on each (*latency*); more are cut into fours, one core each
     (*throughput*). Within a plan an image's scores are bitwise the same whatever lies beside it; between the two they differ by rounding.
+    On a GPU there is one plan, and its bits never depend on the batch.
 
     Attributes
     ----------
@@ -79,7 +72,8 @@ class Model:
         How a photograph becomes the input.
     device, device_reason : str
         What it runs on, and why that.
-    precision : str
+    precision : {"float32", "float16"}
+        What values are stored in; sums are float32 in both.
     layers : tuple of str
         Names that ``run`` takes as ``outputs``.
     weights, labels_source : str
@@ -107,23 +101,25 @@ class Model:
         weights: str = "",
         labels_source: str = "",
         orders: Mapping[str, Order] | None = None,
+        beside: Model | None = None,
     ) -> None:
-        choice = choose_device(device)
-        if precision not in ("auto", "float32"):
-            known = precision in ("float16", "bfloat16", "tf32")
-            raise UnsupportedError(
-                f"precision {precision!r} needs a GPU; the CPU computes in 'float32'" if known
-                else f"precision must be 'auto', 'float32' or 'float16', got {precision!r}"
-            )
         self.name, self.weights, self.labels_source = name, weights, labels_source
-        self.device, self.device_reason, self.precision = choice.name, choice.reason, "float32"
         self.labels, self.preprocess = labels, preprocess
         self._record, self._specs, self._orders = record, dict(input_specs), dict(orders or {})
-        self._packed: dict[Any, tuple[Any, ...]] = {}
         self._runners: OrderedDict[Any, Runner] = OrderedDict()
         self._closed = False
-        self._hire()
-        graph = self._trace({k: s.shape for k, s in self._specs.items()})
+        self._lock = threading.Lock()
+        declared = {k: s.shape for k, s in self._specs.items()}
+        graph = self._trace(declared)
+        if beside is None:
+            choice = choose_device(device)
+            self.device, self.device_reason = choice.name, choice.reason
+            self._engine = make_engine(choice, precision, lambda: self._trace(declared))
+            self._packed: dict[Any, tuple[Any, ...]] = {}
+        else:
+            self.device, self.device_reason = beside.device, beside.device_reason
+            self._engine, self._packed = beside._engine.sibling(), beside._packed
+        self.precision = self._engine.precision
         self._splits = self._rows_are_apart()
         if not self._splits:
             _log.info("%s: the images of a batch mix, or cannot be shown not to; every batch size is planned anew and run as a whole", name)
@@ -136,16 +132,6 @@ class Model:
         if labels is not None and (len(self.outputs) != 1 or self.outputs[0].shape[1:2] != (len(labels),)):
             shapes = ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in self.outputs)
             raise ModelError(f"{name}: {len(labels)} labels were given, the output is {shapes}; give one label a class")
-
-    def _hire(self) -> None:
-        """Threads and what belongs to them; anew in a forked child, where the parent's threads do not exist."""
-        cores = settings().threads
-        self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._runners.clear()
-        self._side_by_side = CpuBackend()
-        self._alone = CpuBackend(lanes=cores)
-        self._pool = ThreadPoolExecutor(cores - 1, "gpucnn-replica") if cores > 1 else None
 
     # -- calling
 
@@ -189,12 +175,13 @@ class Model:
 
     def _run(self, feeds: dict[str, Any], wanted: tuple[str, ...] | None, throughput: bool = False) -> dict[str, Array]:
         arrays, n = self._check(feeds)
-        if self._process != os.getpid():
-            self._hire()
+        if not self._engine.survives_fork():
+            self._engine, self._lock = CpuEngine(), threading.Lock()
+            self._runners.clear()
         shapes = {name: a.shape for name, a in arrays.items()}
         if n == 0:
             graph = self._trace({k: (0 if self._splits else s[0], *s[1:]) for k, s in shapes.items()}, wanted)
-            return {name: np.zeros(v.shape, v.dtype) for name, v in graph.outputs.items()}
+            return {name: self._engine.empty(v.spec, arrays.values()) for name, v in graph.outputs.items()}
         return self._runner(shapes, wanted, n, throughput).run(arrays, n)
 
     def _check(self, feeds: dict[str, Any]) -> tuple[dict[str, Array], int]:
@@ -205,7 +192,10 @@ class Model:
             raise ShapeError(f"{self.name}: inputs are {sorted(self._specs)}, got {sorted(feeds)}")
         arrays = {}
         for name, spec in self._specs.items():
-            a = np.asarray(feeds[name])
+            try:
+                a = self._engine.adopt(feeds[name])
+            except ShapeError as error:
+                raise ShapeError(f"{self.name}: input {name!r}: {error}") from None
             expected = "×".join(map(str, ("n", *spec.shape[1:])))
             if a.ndim != spec.ndim:
                 raise ShapeError(f"{self.name}: input {name!r} must have {spec.ndim} axes ({expected}), got shape {shape_text(a.shape)}")
@@ -260,26 +250,42 @@ class Model:
 
     def _runner(self, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None, n: int, throughput: bool) -> Runner:
         """The runner for these shapes, made when first asked for; the least recently used one goes."""
-        throughput = self._splits and (throughput or n >= LATENCY_BELOW)
-        batch = SUB_BATCH if throughput else 1 if self._splits else n
-        key = (throughput, batch, wanted, tuple(sorted((k, s[1:]) for k, s in shapes.items())))
+        way = self._engine.way(n, throughput) if self._splits else self._engine.whole(n)
+        key = (way, wanted, tuple(sorted((k, s[1:]) for k, s in shapes.items())))
         with self._lock:
             if key not in self._runners:
-                graph = self._trace({k: (batch, *s[1:]) for k, s in shapes.items()}, wanted)
-                backend = self._side_by_side if throughput else self._alone
-                plan = compile_graph(graph, backend, packed=self._packed)
-                cores = settings().threads
-                rows = batch if self._splits else None
-                self._runners[key] = Runner(plan, rows, cores if throughput else 1, self._pool)
+                plan = self._planned(way, shapes, wanted)
+                rows = next(iter(plan.graph.inputs.values())).shape[0] if self._splits else None
+                self._runners[key] = Runner(plan, rows, way.replicas, self._engine.pool)
             self._runners.move_to_end(key)
             while len(self._runners) > _KEPT:
                 self._runners.popitem(last=False)
             return self._runners[key]
 
-    def plan(self, *, throughput: bool = True) -> Plan:
-        """Return the plan for inputs of the declared size: what ``describe`` shows."""
+    def _planned(self, way: Way, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None) -> Plan:
+        """A plan for as many images at once as were asked for, or as the device's memory holds."""
+        batch = way.batch
+        while True:
+            graph = self._trace({k: (batch, *s[1:]) for k, s in shapes.items()}, wanted)
+            plan = compile_graph(graph, way.backend, packed=self._packed, passes=self._engine.passes)
+            limit = way.backend.arena_limit()
+            if limit is None or plan.arena_bytes <= limit or batch == 1 or not self._splits:
+                return plan
+            batch //= 2
+            _log.info("%s: %d images at once would take %d MiB; planning for %d", self.name, 2 * batch, plan.arena_bytes >> 20, batch)
+
+    def plan(self, batch: int | None = None, *, throughput: bool = True) -> Plan:
+        """Return the plan for inputs of the declared size: what ``describe`` shows.
+
+        Parameters
+        ----------
+        batch : int, optional
+            Images in a call; as many as the Classifier takes at once if not given.
+        throughput : bool
+            The Classifier's plan, which on a CPU few images get only there.
+        """
         shapes = {k: s.shape for k, s in self._specs.items()}
-        return self._runner(shapes, None, SUB_BATCH if throughput else 1, throughput).plan
+        return self._runner(shapes, None, batch or self._engine.scored_at_once if throughput else batch or 1, throughput).plan
 
     def describe(self) -> str:
         """Return a table of the plan: each step with its op, output and impl, what the passes did, and the memory it takes."""
@@ -292,12 +298,12 @@ class Model:
     def close(self) -> None:
         """Let go of weights, arenas and threads; the model cannot be called afterwards."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             self._runners.clear()
-            self._packed.clear()
-            if self._pool is not None:
-                self._pool.shutdown(wait=False)
-            self._alone.close()
+            self._packed = {}
+            self._engine.close()
 
     def __enter__(self) -> Model:
         return self
@@ -346,9 +352,8 @@ class Scorer:
 
         image = Spec((1, record.channels, *record.size), np.dtype(np.uint8))
         self._name = name
-        self._model = Model(score, {name: image}, name=model.name, device="cpu", orders={name: "channels_last"})
-        self._model._packed = model._packed  # one copy of the weights
-        self.batch = SUB_BATCH * settings().threads
+        self._model = Model(score, {name: image}, name=model.name, orders={name: "channels_last"}, beside=model)
+        self.batch = self._model._engine.scored_at_once
         self.classes = int(self._model.outputs[0].shape[1])
 
     def __call__(self, images: Array) -> Array:
@@ -358,7 +363,6 @@ class Scorer:
 
     def close(self) -> None:
         """Let go of the arenas and threads; the model stays."""
-        self._model._packed = {}
         self._model.close()
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "Identity",
     "Linear",
     "MaxPool2d",
+    "MinPool2d",
     "Module",
     "ModuleList",
     "Parameter",
@@ -471,6 +472,26 @@ class MaxPool2d(Module):
     def forward(self, x: Any) -> Any:
         """(n, c, h, w) to (n, c, p, q)."""
         return F.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
+
+
+class MinPool2d(Module):
+    """Minimum of each window; see :func:`gpucnn.functional.min_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: Size2,
+        stride: Size2 | None = None,
+        padding: Padding2 = 0,
+        dilation: Size2 = 1,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
+        self.ceil_mode = ceil_mode
+
+    def forward(self, x: Any) -> Any:
+        """(n, c, h, w) to (n, c, p, q)."""
+        return F.min_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
 
 class AvgPool2d(Module):

@@ -14,7 +14,7 @@ from .errors import UnsupportedError
 from .graph import Graph, Node, Value
 from .memory import Lifetime, plan_arena
 from .ops import Concat, Flatten, Identity, Op, Reorder, Reshape, Transpose
-from .passes import PASSES
+from .passes import PASSES, Pass, WhereSupported
 from .settings import settings
 from .spec import Array, Spec, spec_of
 
@@ -83,9 +83,9 @@ class Plan:
     _offsets: Mapping[Value, int]
     _scratch: tuple[tuple[int, ...], ...]
 
-    def bind(self) -> Program:
-        """Allocate an arena and bind every step to it."""
-        return Program(self)
+    def bind(self, arena: Array | None = None) -> Program:
+        """Bind every step to an arena of at least ``arena_bytes``; to a fresh one if none is given."""
+        return Program(self, self.backend.allocate(self.arena_bytes) if arena is None else arena)
 
     @property
     def slow_steps(self) -> tuple[Step, ...]:
@@ -103,10 +103,10 @@ class Program:
         Views of the arena.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, arena: Array) -> None:
         self.plan = plan
         backend, graph = plan.backend, plan.graph
-        self.arena = backend.allocate(plan.arena_bytes)
+        self.arena = arena
         self._views: dict[Value, Array] = {}
         self.inputs = {name: self._view(v) for name, v in graph.inputs.items()}
         self.calls: list[tuple[Step, Call]] = []
@@ -126,6 +126,7 @@ class Program:
         self.outputs = {
             name: backend.upload(v.data) if v.is_constant else self._view(v) for name, v in graph.outputs.items()
         }
+        self._all = backend.sequence([(call, step.impl is not REFERENCE and not step.repacks) for step, call in self.calls])
 
     def _view(self, value: Value) -> Array:
         if value not in self._views:
@@ -136,8 +137,7 @@ class Program:
 
     def run(self) -> None:
         """Compute ``outputs`` from ``inputs`` where they lie."""
-        for _, call in self.calls:
-            call()
+        self._all()
 
 
 def _repacking(backend: Backend, step: Step, inputs: list[Any], outputs: list[Any], lanes: list[Any]) -> Call:
@@ -158,7 +158,7 @@ def compile(
     backend: Backend,
     *,
     choose: Choose = choose_first,
-    passes: Sequence[Callable[[Graph], None]] = PASSES,
+    passes: Sequence[Pass] = PASSES,
     packed: dict[Any, tuple[Any, ...]] | None = None,
 ) -> Plan:
     """Plan a graph on a backend. The graph is used up.
@@ -169,7 +169,7 @@ def compile(
     backend : Backend
     choose : callable
         Picks the impl of a node.
-    passes : sequence of callable
+    passes : sequence of Pass
     packed : dict, optional
         Packed weights by name, kept between the plans of one model so that each weight is held once.
 
@@ -184,7 +184,10 @@ def compile(
     """
     graph.prune()
     for one in passes:
-        one(graph)
+        if isinstance(one, WhereSupported):
+            one.run(graph, lambda op, *specs: candidates(backend, op, *specs)[0] is not REFERENCE)
+        else:
+            one(graph)
     graph.check()
     store = {} if packed is None else packed
     steps = []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from .plan import Plan, Program
-from .spec import Array
+from .spec import Array, Spec
 
 __all__ = ["Runner"]
 
@@ -52,8 +52,10 @@ class Runner:
         outputs = self.plan.graph.outputs
         rows = n if self.batch is None else self.batch
         starts = range(0, n, rows)
-        results = {name: np.empty(v.shape if self.batch is None else (n, *v.shape[1:]), v.dtype) for name, v in outputs.items()}
-        with self.plan.backend.session():
+        backend = self.plan.backend
+        shapes = {name: v.shape if self.batch is None else (n, *v.shape[1:]) for name, v in outputs.items()}
+        results = {name: backend.result(Spec(shapes[name], v.dtype), feeds.values()) for name, v in outputs.items()}
+        with backend.session():
             if len(starts) == 1 or self._pool is None or self.replicas == 1:
                 self._work(iter(starts), feeds, results, n)
             else:
@@ -74,8 +76,10 @@ class Runner:
         program = self._idle.get()
         try:
             with np.errstate(all="ignore"):  # a thread has its own state; NaN and Inf go through without a word
-                if program is None:
-                    program = self.plan.bind()
+                backend = self.plan.backend
+                if program is None or backend.is_stale(program.arena):
+                    program = None  # lets go of what it holds before asking for more
+                    program = self.plan.bind(backend.arena(self.plan.arena_bytes))
                 while start is not None:
                     self._one(program, feeds, results, start, n)
                     start = next(starts, None)
@@ -92,21 +96,14 @@ class Runner:
         program.run()
         for name, result in program.outputs.items():
             if self.batch is None:
-                results[name][...] = result
+                program.plan.backend.read(result, results[name])
             else:
-                results[name][rows] = result[: rows.stop - start]
+                program.plan.backend.read(result[: rows.stop - start], results[name][rows])
 
 
-def profile(program: Program, repeats: int, clock: Callable[[], float]) -> list[list[float]]:
-    """Seconds of every call, ``repeats`` times."""
-    times: list[list[float]] = []
-    for _ in range(repeats):
-        row = []
-        for _, call in program.calls:
-            begin = clock()
-            call()
-            row.append(clock() - begin)
-        times.append(row)
-    return times
+def profile(program: Program, repeats: int) -> list[list[float]]:
+    """Seconds of every call on its device, ``repeats`` times."""
+    backend = program.plan.backend
+    return [[backend.time(call) for _, call in program.calls] for _ in range(repeats)]
 
 

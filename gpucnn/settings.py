@@ -3,6 +3,8 @@
 ======================== ============ ================================================================
 variable                 default      meaning
 ======================== ============ ================================================================
+GPUCNN_CACHE             the user's   folder for what need not be made twice: compiled kernels
+GPUCNN_GRAPHS            1            0: on a GPU launch step by step instead of as a CUDA graph
 GPUCNN_THREADS           all cores    CPU cores to use
 GPUCNN_STRICT            0            1: a step that would run by the slow reference is an error
 GPUCNN_MAX_IMAGE_PIXELS  89478485     an image with more pixels is refused before it is decoded
@@ -13,6 +15,7 @@ GPUCNN_MAX_WEIGHT_BYTES  8589934592   a weights file larger than this is refused
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +29,8 @@ __all__ = ["Settings", "read_settings", "settings"]
 class Settings:
     """The values of the ``GPUCNN_*`` variables; see the module's table."""
 
+    cache: str
+    graphs: bool
     threads: int
     strict: bool
     max_image_pixels: int
@@ -40,6 +45,18 @@ def usable_cores() -> int:
     return count() or 1
 
 
+def _cache(environ: Mapping[str, str]) -> str:
+    """A folder named gpucnn where the system keeps its users' caches."""
+    home = os.path.expanduser("~")
+    if sys.platform == "win32":
+        base = environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+    elif sys.platform == "darwin":
+        base = os.path.join(home, "Library", "Caches")
+    else:
+        base = environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
+    return environ.get("GPUCNN_CACHE", "").strip() or os.path.join(base, "gpucnn")
+
+
 def _positive(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name, "").strip()
     if not text:
@@ -49,9 +66,11 @@ def _positive(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _switch(environ: Mapping[str, str], name: str) -> bool:
+def _switch(environ: Mapping[str, str], name: str, default: bool = False) -> bool:
     text = environ.get(name, "").strip().lower()
-    if text in ("", "0", "off", "false", "no"):
+    if not text:
+        return default
+    if text in ("0", "off", "false", "no"):
         return False
     if text in ("1", "on", "true", "yes"):
         return True
@@ -61,6 +80,8 @@ def _switch(environ: Mapping[str, str], name: str) -> bool:
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Settings from a mapping of variables; a value that makes no sense is an error, not a default."""
     return Settings(
+        cache=_cache(environ),
+        graphs=_switch(environ, "GPUCNN_GRAPHS", True),
         threads=_positive(environ, "GPUCNN_THREADS", usable_cores()),
         strict=_switch(environ, "GPUCNN_STRICT"),
         max_image_pixels=_positive(environ, "GPUCNN_MAX_IMAGE_PIXELS", 89_478_485),

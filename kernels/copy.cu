@@ -1,8 +1,8 @@
 // What:        copy: y[i] = x[i]; transpose: the same where x and y have different axes with neighbours side by side;
-//              pad: y[i] = x[i - before] inside x, else a constant
+//              pad: y[i] = x[i - before] inside x, else a constant; pad_mapped: else x mirrored, repeated at its edge or continued
 // Layout:      any strides on both sides; bytes are moved, never read as numbers
 // Macros:      SIZE bytes of an item (1, 2, 4, 8, 16): the host widens elements that lie side by side in both arrays
-// Launch:      copy, pad: grid ceil(items/1024), block 256; transpose: a block of 256 per tile of 32 x 32 items
+// Launch:      copy, pad, pad_mapped: grid ceil(items/1024), block 256; transpose: a block of 256 per tile of 32 x 32 items
 // Launched by: gpucnn/backends/cuda/layout.py, CopyKernel, ConcatKernel, PadKernel
 // Source:      tiled transpose through padded shared memory (Ruetsch & Micikevicius 2009)
 // Ladder:      not timed on hardware yet
@@ -94,6 +94,41 @@ extern "C" __global__ void __launch_bounds__(THREADS) pad(
         const bool inside = (unsigned)q.i0 < (unsigned)in0 && (unsigned)q.i1 < (unsigned)in1 && (unsigned)q.i2 < (unsigned)in2
                             && (unsigned)q.i3 < (unsigned)in3 && (unsigned)q.i4 < (unsigned)in4;
         v[e] = inside ? __ldg(x + offset_of(q, 1, x0, x1, x2, x3, x4)) : pattern<item_t>(value);
+        to[e] = offset_of(p, 1, y0, y1, y2, y3, y4);
+    }
+#pragma unroll
+    for (int e = 0; e < EACH; e++)
+        if (first + e * THREADS < items) y[to[e]] = v[e];
+}
+
+enum PadMode { REFLECT = 0, REPLICATE = 1, CIRCULAR = 2 };
+
+// Where index i of an axis of n, at most n outside of it, is found. At most n - 1 outside for REFLECT.
+__device__ __forceinline__ int mapped(int i, int n, int mode) {
+    if ((unsigned)i < (unsigned)n) return i;
+    if (mode == REFLECT) return i < 0 ? -i : n - 1 - (i - (n - 1));
+    if (mode == REPLICATE) return i < 0 ? 0 : n - 1;
+    return i < 0 ? i + n : i - n;
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) pad_mapped(
+    const item_t* __restrict__ x, item_t* __restrict__ y, int mode, int items,
+    int n0, unsigned magic0, int shift0, int n1, unsigned magic1, int shift1,
+    int n2, unsigned magic2, int shift2, int n3, unsigned magic3, int shift3,
+    i64 y0, i64 y1, i64 y2, i64 y3, i64 y4, i64 x0, i64 x1, i64 x2, i64 x3, i64 x4,
+    int before0, int in0, int before1, int in1, int before2, int in2, int before3, int in3, int before4, int in4)
+{
+    const int first = blockIdx.x * (THREADS * EACH) + threadIdx.x;
+    item_t v[EACH];
+    i64 to[EACH];
+#pragma unroll
+    for (int e = 0; e < EACH; e++) {
+        const int item = first + e * THREADS;
+        if (item >= items) break;
+        const Place p = place_of(item, n0, magic0, shift0, n1, magic1, shift1, n2, magic2, shift2, n3, magic3, shift3);
+        const Place q = {mapped(p.i0 - before0, in0, mode), mapped(p.i1 - before1, in1, mode), mapped(p.i2 - before2, in2, mode),
+                         mapped(p.i3 - before3, in3, mode), mapped(p.i4 - before4, in4, mode)};
+        v[e] = __ldg(x + offset_of(q, 1, x0, x1, x2, x3, x4));
         to[e] = offset_of(p, 1, y0, y1, y2, y3, y4);
     }
 #pragma unroll

@@ -1,12 +1,15 @@
-// What:        max_pool: y[n,p,q,c] = the largest x[n, p*sh + r*dh - top, q*sw + s*dw - left, c] over r, s;
-//              NaN where the window has one; outside is -inf
+// What:        max_pool, min_pool: y[n,p,q,c] = the largest, smallest x[n, p*sh + r*dh - top, q*sw + s*dw - left, c] over r, s;
+//              NaN where the window has one; outside is -inf, +inf. max_pool_places: also where in the map the first of the largest lies, or -1
 //              avg_pool: y[n,p,q,c] = (their sum, outside is 0) * factors[p,q]
+//              adaptive_avg_pool: the mean over the lines floor(p*height/p_size) to ceil((p+1)*height/p_size), and columns likewise
 //              for n: for p: for q: for c: for r: for s: one comparison, or one addition in float32, in this order
-// Layout:      x, y channels last with a pitch (elements between images, lines, pixels); factors float32 (p, q), one over what each sum is divided by
+// Layout:      x, y, places channels last with a pitch (elements between images, lines, pixels); places int64;
+//              factors float32 (p, q), one over what each sum is divided by
 // Macros:      HALF = 0, 1; VEC channels a thread (16 bytes, and every half of that down to one element), dividing c and all strides;
-//              R, S the kernel (2x2, 3x3), or 0, 0 for one given at run time; THREADS of a block
+//              above 1, two int64 of places are aligned too;
+//              R, S the kernel (2x2, 3x3), or 0, 0 for one given at run time and for adaptive_avg_pool; THREADS of a block
 // Launch:      grid (ceil(items / THREADS), and n over y and z), block THREADS, no shared memory; items = p * q * c / VEC
-// Launched by: gpucnn/backends/cuda/pool.py, MaxPoolDirect and AvgPoolDirect
+// Launched by: gpucnn/backends/cuda/pool.py, MaxPoolDirect, MinPoolDirect, AvgPoolDirect and AdaptiveAvgPoolDirect
 // Source:      direct; windows that overlap meet in the first-level cache
 // Ladder:      not timed on hardware yet
 #include "include/common.cuh"
@@ -14,23 +17,43 @@
 typedef Vec<elem, VEC> Channels;
 
 struct Window {
-    int images, items, height, width;
-    int chunks; unsigned chunks_magic; int chunks_shift;
-    int q; unsigned q_magic; int q_shift;
-    int rows, columns, stride_h, stride_w, dilation_h, dilation_w, top, left;
-    i64 x_image, x_line, y_image, y_line;
-    int x_pixel, y_pixel;
+    int height, width, rows, columns, stride_h, stride_w, dilation_h, dilation_w, top, left;
+    i64 x_image, x_line;
+    int x_pixel;
 };
+
+#define INFINITE __int_as_float(0x7f800000)    // NVRTC has no INFINITY
 
 // The first of equals stays (so +0 and -0 keep the order of the window), and NaN once met stays.
 struct Largest {
     float v[VEC];
     __device__ __forceinline__ Largest() {
 #pragma unroll
-        for (int e = 0; e < VEC; e++) v[e] = __int_as_float(0xff800000);   // -inf; NVRTC has no INFINITY
+        for (int e = 0; e < VEC; e++) v[e] = -INFINITE;
     }
-    __device__ __forceinline__ void take(int e, float x) { v[e] = x > v[e] || x != x ? x : v[e]; }
-    __device__ __forceinline__ float result(int e, float) const { return v[e]; }
+    __device__ __forceinline__ void take(int e, float x, int) { v[e] = x > v[e] || x != x ? x : v[e]; }
+};
+
+struct Smallest {
+    float v[VEC];
+    __device__ __forceinline__ Smallest() {
+#pragma unroll
+        for (int e = 0; e < VEC; e++) v[e] = INFINITE;
+    }
+    __device__ __forceinline__ void take(int e, float x, int) { v[e] = x < v[e] || x != x ? x : v[e]; }
+};
+
+// As Largest, with the place of the first of equals, be they NaN or -inf.
+struct LargestPlace {
+    float v[VEC];
+    int at[VEC];
+    __device__ __forceinline__ LargestPlace() {
+#pragma unroll
+        for (int e = 0; e < VEC; e++) { v[e] = -INFINITE; at[e] = -1; }
+    }
+    __device__ __forceinline__ void take(int e, float x, int place) {
+        if (at[e] < 0 || x > v[e] || (x != x && v[e] == v[e])) { v[e] = x; at[e] = place; }
+    }
 };
 
 struct Sum {
@@ -39,27 +62,46 @@ struct Sum {
 #pragma unroll
         for (int e = 0; e < VEC; e++) v[e] = 0.f;
     }
-    __device__ __forceinline__ void take(int e, float x) { v[e] += x; }
-    __device__ __forceinline__ float result(int e, float factor) const { return v[e] * factor; }
+    __device__ __forceinline__ void take(int e, float x, int) { v[e] += x; }
 };
 
-template <typename Fold>
-__device__ __forceinline__ void pool(const elem* __restrict__ x, elem* y, const float* __restrict__ factors, const Window& o) {
+// The results of a thread: VEC channels from c on, at place (p, q) of image n.
+struct Spot {
+    bool inside;
+    int n, place, p, q, c;
+    template <typename E> __device__ __forceinline__ E* in(E* y, i64 image, i64 line, int pixel) const {
+        return y + n * image + p * line + (i64)q * pixel + c;
+    }
+};
+
+#define SPOT int images, int items, int chunks, unsigned chunks_magic, int chunks_shift, int q, unsigned q_magic, int q_shift
+#define AS_SPOT spot_of(images, items, chunks, chunks_magic, chunks_shift, q, q_magic, q_shift)
+
+__device__ __forceinline__ Spot spot_of(SPOT) {
     const unsigned item = blockIdx.x * THREADS + threadIdx.x;
-    const int n = blockIdx.z * gridDim.y + blockIdx.y;
-    if (item >= (unsigned)o.items || n >= o.images) return;
-    const int place = fast_div(item, o.chunks_magic, o.chunks_shift), c = ((int)item - place * o.chunks) * VEC;
-    const int p = fast_div(place, o.q_magic, o.q_shift), q = place - p * o.q;
-    const int h0 = p * o.stride_h - o.top, w0 = q * o.stride_w - o.left;
-    const elem* const image = x + n * o.x_image + c;
+    Spot spot;
+    spot.n = blockIdx.z * gridDim.y + blockIdx.y;
+    spot.inside = item < (unsigned)items && spot.n < images;
+    spot.place = fast_div(item, chunks_magic, chunks_shift), spot.c = ((int)item - spot.place * chunks) * VEC;
+    spot.p = fast_div(spot.place, q_magic, q_shift), spot.q = spot.place - spot.p * q;
+    return spot;
+}
+
+template <typename Fold> __device__ __forceinline__ void take_pixel(Fold& fold, const elem* pixel, int place) {
+    Channels in;
+    in.load_ro(pixel);
+#pragma unroll
+    for (int e = 0; e < VEC; e++) fold.take(e, to_float(in.e[e]), place);
+}
+
+template <typename Fold> __device__ __forceinline__ Fold pool(const elem* __restrict__ x, const Window& o, const Spot& spot) {
+    const int h0 = spot.p * o.stride_h - o.top, w0 = spot.q * o.stride_w - o.left;
+    const elem* const image = x + spot.n * o.x_image + spot.c;
     Fold fold;
     auto meet = [&](int r, int s) {
         const int h = h0 + r * o.dilation_h, w = w0 + s * o.dilation_w;
         if ((unsigned)h >= (unsigned)o.height || (unsigned)w >= (unsigned)o.width) return;
-        Channels in;
-        in.load_ro(image + h * o.x_line + (i64)w * o.x_pixel);
-#pragma unroll
-        for (int e = 0; e < VEC; e++) fold.take(e, to_float(in.e[e]));
+        take_pixel(fold, image + h * o.x_line + (i64)w * o.x_pixel, h * o.width + w);
     };
 #if R
 #pragma unroll
@@ -71,27 +113,70 @@ __device__ __forceinline__ void pool(const elem* __restrict__ x, elem* y, const 
 #pragma unroll 2                       // by four, as the compiler would, it spills
         for (int s = 0; s < o.columns; s++) meet(r, s);
 #endif
-    const float factor = factors ? __ldg(factors + place) : 1.f;
-    Channels out;
-#pragma unroll
-    for (int e = 0; e < VEC; e++) out.e[e] = from_float<elem>(fold.result(e, factor));
-    out.store(y + n * o.y_image + p * o.y_line + (i64)q * o.y_pixel + c);
+    return fold;
 }
 
-#define WINDOW                                                                                                                        \
-    int images, int items, int height, int width, int chunks, unsigned chunks_magic, int chunks_shift,                                \
-    int q, unsigned q_magic, int q_shift, int rows, int columns, int stride_h, int stride_w, int dilation_h, int dilation_w,          \
-    int top, int left, i64 x_image, i64 x_line, int x_pixel, i64 y_image, i64 y_line, int y_pixel
-#define AS_WINDOW                                                                                                                     \
-    Window{images, items, height, width, chunks, chunks_magic, chunks_shift, q, q_magic, q_shift, rows, columns,                      \
-           stride_h, stride_w, dilation_h, dilation_w, top, left, x_image, x_line, y_image, y_line, x_pixel, y_pixel}
+__device__ __forceinline__ void store(elem* y, const float (&v)[VEC], float factor) {
+    Channels out;
+#pragma unroll
+    for (int e = 0; e < VEC; e++) out.e[e] = from_float<elem>(v[e] * factor);
+    out.store(y);
+}
 
-extern "C" __global__ void __launch_bounds__(THREADS) max_pool(const elem* __restrict__ x, elem* y, WINDOW) {
-    pool<Largest>(x, y, nullptr, AS_WINDOW);
+#define STRIDES i64 x_image, i64 x_line, int x_pixel, i64 y_image, i64 y_line, int y_pixel
+#define WINDOW                                                                                                              \
+    int height, int width, int rows, int columns, int stride_h, int stride_w, int dilation_h, int dilation_w, int top, int left
+#define AS_WINDOW                                                                                                           \
+    Window{height, width, rows, columns, stride_h, stride_w, dilation_h, dilation_w, top, left, x_image, x_line, x_pixel}
+
+extern "C" __global__ void __launch_bounds__(THREADS) max_pool(const elem* __restrict__ x, elem* y, SPOT, STRIDES, WINDOW) {
+    const Spot spot = AS_SPOT;
+    if (spot.inside) store(spot.in(y, y_image, y_line, y_pixel), pool<Largest>(x, AS_WINDOW, spot).v, 1.f);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) min_pool(const elem* __restrict__ x, elem* y, SPOT, STRIDES, WINDOW) {
+    const Spot spot = AS_SPOT;
+    if (spot.inside) store(spot.in(y, y_image, y_line, y_pixel), pool<Smallest>(x, AS_WINDOW, spot).v, 1.f);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) max_pool_places(
+    const elem* __restrict__ x, elem* y, SPOT, STRIDES, WINDOW, i64* places, i64 places_image, i64 places_line, int places_pixel)
+{
+    const Spot spot = AS_SPOT;
+    if (!spot.inside) return;
+    const LargestPlace fold = pool<LargestPlace>(x, AS_WINDOW, spot);
+    store(spot.in(y, y_image, y_line, y_pixel), fold.v, 1.f);
+    i64* const to = spot.in(places, places_image, places_line, places_pixel);
+    enum { TWO = VEC > 1 ? 2 : 1 };
+#pragma unroll
+    for (int e = 0; e < VEC; e += TWO) {
+        Vec<i64, TWO> out;
+#pragma unroll
+        for (int i = 0; i < TWO; i++) out.e[i] = fold.at[e + i];
+        out.store(to + e);
+    }
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS) avg_pool(
-    const elem* __restrict__ x, elem* y, WINDOW, const float* __restrict__ factors)
+    const elem* __restrict__ x, elem* y, SPOT, STRIDES, WINDOW, const float* __restrict__ factors)
 {
-    pool<Sum>(x, y, factors, AS_WINDOW);
+    const Spot spot = AS_SPOT;
+    if (spot.inside) store(spot.in(y, y_image, y_line, y_pixel), pool<Sum>(x, AS_WINDOW, spot).v, __ldg(factors + spot.place));
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 1) adaptive_avg_pool(
+    const elem* __restrict__ x, elem* y, SPOT, STRIDES, int height, int width, int p, unsigned p_magic, int p_shift)
+{
+    const Spot spot = AS_SPOT;
+    if (!spot.inside) return;
+    const int top = fast_div(spot.p * height, p_magic, p_shift), bottom = fast_div((spot.p + 1) * height + p - 1, p_magic, p_shift);
+    const int left = fast_div(spot.q * width, q_magic, q_shift), right = fast_div((spot.q + 1) * width + q - 1, q_magic, q_shift);
+    const elem* const image = x + spot.n * x_image + spot.c;
+    Sum sum;
+    for (int h = top; h < bottom; h++)
+        for (int w = left; w < right; w++) take_pixel(sum, image + h * x_line + (i64)w * x_pixel, 0);
+    const float count = (float)(bottom - top) * (float)(right - left);
+#pragma unroll
+    for (int e = 0; e < VEC; e++) sum.v[e] /= count;
+    store(spot.in(y, y_image, y_line, y_pixel), sum.v, 1.f);
 }

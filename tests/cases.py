@@ -19,6 +19,7 @@ from gpucnn.ops import (
     AvgPool,
     BatchNorm,
     Binary,
+    Cast,
     Concat,
     Conv,
     Epilogue,
@@ -27,12 +28,15 @@ from gpucnn.ops import (
     Identity,
     Linear,
     Lookup,
+    LookupConv,
     MaxPool,
+    MinPool,
     Op,
     Pad,
     Reorder,
     Reshape,
     Softmax,
+    TopK,
     Transpose,
 )
 from gpucnn.spec import Spec
@@ -45,7 +49,11 @@ _FILLS = {
     "positive": lambda rng, shape: rng.uniform(0.5, 1.5, shape),
     "offset": lambda rng, shape: rng.standard_normal(shape) + 100,
     "ties": lambda rng, shape: rng.integers(1, 4, shape),
+    # Halfway between float16 neighbours, below the normal ones, and around the largest.
+    "halves": lambda rng, shape: rng.choice([1 + 2**-11, 1 + 3 * 2**-11, 2**-25, 3 * 2**-25, 65519.0, 65520.0, -1e6, 1e-3], shape),
     "zero": lambda rng, shape: np.zeros(shape),
+    "zeros": lambda rng, shape: rng.choice([-1, -0.0, 0.0, 1], shape),
+    "nan": lambda rng, shape: np.full(shape, np.nan),
     "lowest": lambda rng, shape: np.full(shape, -np.inf),
     "special": lambda rng, shape: rng.choice([np.nan, np.inf, -np.inf, *rng.standard_normal(60)], shape),
     "infinite": lambda rng, shape: rng.choice([np.inf, *rng.standard_normal(60)], shape),
@@ -65,7 +73,8 @@ class Draw:
         if dtype.kind in "iu":
             low, high = (0, 256) if dtype == np.uint8 else (-99, 100)
             return rng.integers(low, high, self.shape, dtype)
-        return np.asarray(_FILLS[self.fill](rng, self.shape), dtype)
+        with np.errstate(over="ignore"):  # "halves" reach beyond float16
+            return np.asarray(_FILLS[self.fill](rng, self.shape)).astype(dtype)
 
 
 @dataclass(frozen=True)
@@ -144,7 +153,7 @@ def linear(
 
 
 def pool(
-    kind: type[MaxPool | AvgPool], id: str, x: tuple[int, ...], k: Any, s: Any = None, padding: Any = 0, *,
+    kind: type[MaxPool | MinPool | AvgPool], id: str, x: tuple[int, ...], k: Any, s: Any = None, padding: Any = 0, *,
     dilation: Any = 1, dtype: str = "float32", fill: str = "normal", **fields: Any,
 ) -> Case:  # fmt: skip
     axes = len(x) - 2
@@ -162,6 +171,14 @@ def norm(id: str, x: tuple[int, ...], affine: str = "wb", *, eps: float = 1e-5, 
 
 def lookup(id: str, x: tuple[int, ...], dtype: str = "float32") -> Case:
     return Case(id, Lookup(), (Draw(x, "uint8"), Draw((256, x[1]), dtype)))
+
+
+def lookup_conv(id: str, x: tuple[int, ...], w: tuple[int, ...], **fields: Any) -> Case:
+    """As ``conv``, from bytes and a table."""
+    whole = conv(id, x, w, **fields)
+    values, weight, *rest = whole.inputs
+    table = Draw((256, x[1]), values.dtype, values.fill)
+    return Case(id, LookupConv(whole.op), (Draw(x, "uint8"), table, weight, *rest), (0, 4) if 3 in whole.flows else (0,))
 
 
 RELU, SIGMOID, TANH = (Activation(kind) for kind in ("relu", "sigmoid", "tanh"))
@@ -221,9 +238,24 @@ _CONV = (
     conv("depthwise NaN and Inf", (2, 3, 9, 9), (3, 1, 3, 3), groups=3, padding=1, fill="special", post=RELU6),
     conv("float64", (2, 3, 5, 5), (4, 3, 3, 3), padding=1, dtype="float64", **ALL),
     conv("float16", (2, 3, 5, 5), (4, 3, 3, 3), padding=1, dtype="float16", **ALL),
+    Case("float16, bias float32", Conv(), (Draw((2, 8, 5, 5), "float16"), Draw((6, 8, 3, 3), "float16"), Draw((6,)))),
+    conv("Inf beside the window", (1, 3, 9, 40), (4, 3, 3, 3), fill="infinite"),
+    conv("NaN beside the window", (2, 2, 40, 9), (4, 2, 5, 1), stride=(1, 2), fill="special", bias=True),
+    conv("7x7 of an image", (1, 3, 33, 37), (16, 3, 7, 7), stride=2, padding=3, bias=True, pre=RELU),
+    conv("11x11 of an image", (1, 3, 67, 51), (40, 3, 11, 11), stride=4, padding=2, bias=True, pre=RELU),
+    conv("21x21 of an image", (1, 3, 25, 23), (4, 3, 21, 21), stride=2, padding=10, bias=True),
+    conv("4 channels of an image", (2, 4, 21, 40), (16, 4, 3, 3), padding=1, **ALL),
     conv("1-d", (3, 4, 11), (6, 2, 3), groups=2, stride=2, padding=1, bias=True, pre=RELU),
     conv("3-d", (2, 3, 5, 4, 6), (4, 3, 2, 3, 3), padding=((0, 1), (1, 1), (2, 0)), dilation=(1, 1, 2), **ALL),
 )
+
+
+
+def _scores(id: str, x: tuple[int, ...], out: int) -> Case:
+    """The last layer of a 16-bit net: bias and result are float32."""
+    draws = (Draw(x, "float16"), Draw((out, x[-1]), "float16"), Draw((out,)))
+    return Case(id, Linear(Epilogue(RELU6), "float32"), draws)
+
 
 _LINEAR = (
     linear("one by one", (1, 1), 1),
@@ -240,12 +272,15 @@ _LINEAR = (
     linear("residual, then relu", (3, 7), 5, residual=True, post=RELU),
     linear("NaN and Inf", (7, 5), 3, fill="special"),
     linear("float64", (3, 7), 5, dtype="float64", **ALL),
+    linear("batch 65", (65, 24), 10, pre=RELU6),
     linear("float16", (3, 7), 5, dtype="float16", **ALL),
+    _scores("float16 to float32", (5, 24), 10),
+    _scores("float16 to float32, batch 0", (0, 24), 10),
 )
 
 
-def _pools(kind: type[MaxPool | AvgPool]) -> tuple[Case, ...]:
-    """What both window pools are asked."""
+def _pools(kind: type[MaxPool | MinPool | AvgPool]) -> tuple[Case, ...]:
+    """What all window pools are asked."""
     return (
         pool(kind, "1x1", (1, 1, 1, 1), 1),
         pool(kind, "1x1 strided", (1, 3, 5, 4), 1, 2),
@@ -284,7 +319,19 @@ _MAX_POOL = (
     pool(MaxPool, "uint8", (2, 3, 7, 5), 3, 2, 1, dtype="uint8"),
     pool(MaxPool, "indices", (2, 3, 7, 5), 3, 2, 1, return_indices=True),
     pool(MaxPool, "indices of ties", (2, 3, 7, 5), 3, 2, 1, return_indices=True, fill="ties"),
+    pool(MaxPool, "indices of NaN and Inf", (2, 8, 9, 9), 2, 1, return_indices=True, fill="special"),
+    pool(MaxPool, "indices of -Inf", (2, 8, 5, 5), 3, 2, 1, return_indices=True, fill="lowest"),
+    pool(MaxPool, "indices of windows in the padding alone", (1, 6, 3, 3), 2, 2, 4, return_indices=True),
+    pool(MaxPool, "indices 1000 channels", (2, 1000, 5, 4), (2, 3), 2, 1, ceil_mode=True, dilation=2, return_indices=True),
     pool(MaxPool, "indices 3-d", (2, 3, 5, 4, 6), 2, return_indices=True),
+)
+
+_MIN_POOL = (
+    *_pools(MinPool),
+    pool(MinPool, "all -Inf", (1, 3, 5, 5), 3, 2, 1, fill="lowest"),
+    pool(MinPool, "int32", (2, 3, 7, 5), 3, 2, 1, dtype="int32"),
+    pool(MinPool, "uint8", (2, 3, 7, 5), 3, 2, 1, dtype="uint8"),
+    pool(MinPool, "uint8, windows in the padding alone", (1, 3, 3, 3), 2, 2, 4, dtype="uint8"),
 )
 
 _AVG_POOL = (
@@ -351,6 +398,7 @@ _ACTIVATION = (
 _SOFTMAX = (
     of("one class", Softmax(1), (1, 1)),
     of("1000 classes", Softmax(1), (7, 1000), fill="wide"),
+    of("2000 classes", Softmax(1), (3, 2000), fill="wide"),
     of("batch 0", Softmax(1), (0, 5)),
     of("no classes", Softmax(1), (3, 0)),
     of("last dim", Softmax(-1), (2, 3, 5)),
@@ -362,6 +410,38 @@ _SOFTMAX = (
     of("all -Inf", Softmax(1), (2, 5), fill="lowest"),
     of("float64", Softmax(1), (3, 7), dtype="float64", fill="wide"),
     of("float16", Softmax(1), (3, 7), dtype="float16"),
+)
+
+_TOPK = (
+    of("one of one", TopK(1), (1, 1)),
+    of("1000 classes", TopK(5), (7, 1000), fill="wide"),
+    of("batch 0", TopK(2), (0, 5)),
+    of("none", TopK(0), (3, 5)),
+    of("no classes", TopK(0), (3, 0)),
+    of("all", TopK(13), (7, 13)),
+    of("all of many", TopK(300, largest=False), (2, 300)),
+    of("a long row", TopK(3), (2, 5003)),
+    of("smallest", TopK(4, largest=False), (7, 33)),
+    of("ties", TopK(7), (7, 40), fill="ties"),
+    of("smallest of ties", TopK(7, largest=False), (7, 40), fill="ties"),
+    of("many ties", TopK(9), (2, 700), fill="ties"),
+    of("zeros of both signs", TopK(6), (3, 11), fill="zeros"),
+    of("smallest zeros of both signs", TopK(6, largest=False), (3, 11), fill="zeros"),
+    of("NaN and Inf", TopK(40), (9, 40), fill="special"),
+    of("smallest of NaN and Inf", TopK(40, largest=False), (9, 40), fill="special"),
+    of("NaNs", TopK(5), (3, 7), fill="nan"),
+    of("smallest of NaNs", TopK(5, largest=False), (3, 7), fill="nan"),
+    of("all -Inf", TopK(3), (2, 5), fill="lowest"),
+    of("rank 1", TopK(2, 0), (5,)),
+    of("channels", TopK(3, 1), (2, 5, 3, 7)),
+    of("lines", TopK(2, -2), (2, 5, 3, 7)),
+    of("columns", TopK(3, 3), (1, 5, 3, 7)),
+    of("over the batch", TopK(4, 0), (7, 3, 2, 2)),
+    of("rank 5", TopK(2, 1), (2, 3, 2, 3, 2)),
+    of("float64", TopK(4), (3, 9), dtype="float64"),
+    of("float16", TopK(4), (3, 9), dtype="float16"),
+    of("int32", TopK(4), (3, 9), dtype="int32"),
+    of("uint8", TopK(4, largest=False), (3, 9), dtype="uint8"),
 )
 
 _BINARY = tuple(
@@ -387,6 +467,20 @@ _BINARY = tuple(
     )
 )
 
+_CAST = tuple(
+    of(f"{source} to {target}, {id}", Cast(target), shape, dtype=source, fill=fill)
+    for source, target in (("float32", "float16"), ("float16", "float32"), ("float32", "float32"), ("float64", "float16"))
+    for id, shape, fill in (
+        ("scalar", (), "normal"),
+        ("rank 2", (7, 5), "wide"),
+        ("odd sizes", (1, 3, 7, 5), "normal"),
+        ("batch 0", (0, 3, 7, 5), "normal"),
+        ("batch 7", (7, 16, 3, 3), "halves"),
+        ("1000 channels", (2, 1000, 3, 1), "halves"),
+        ("NaN and Inf", (2, 3, 9, 9), "special"),
+    )
+)
+
 _NORM = (
     norm("rank 2", (7, 5)),
     norm("rank 3", (2, 5, 7)),
@@ -402,6 +496,11 @@ _NORM = (
     norm("NaN and Inf", (2, 3, 9, 9), fill="special"),
     norm("float64", (2, 3, 7, 5), dtype="float64"),
     norm("float16", (2, 3, 7, 5), dtype="float16"),
+    Case(
+        "float16, statistics float32",
+        BatchNorm(),
+        (Draw((2, 8, 7, 5), "float16"), Draw((8,)), Draw((8,), fill="positive"), Draw((8,)), Draw((8,))),
+    ),
     Case("no variance", BatchNorm(1e-5), (Draw((2, 3, 2, 2)), Draw((3,)), Draw((3,), fill="zero"), None, None)),
 )
 
@@ -454,6 +553,7 @@ _TRANSPOSE = _moves(
     ("batch 0", Transpose((0, 2, 3, 1)), (0, 3, 4, 5)),
     ("all axes", Transpose((3, 2, 1, 0)), (2, 3, 4, 5)),
     ("from the end", Transpose((0, -1, 1, -2)), (2, 3, 4, 5)),
+    ("tiles", Transpose((0, 2, 3, 1)), (2, 40, 5, 7)),
 )
 _CONCAT = (
     of("one", Concat(1), (2, 3, 4, 5)),
@@ -481,7 +581,20 @@ _PAD = (
         ("space", Pad(((0, 0), (0, 0), (2, 1), (0, 3)), value=3.0), (2, 3, 4, 5)),
     ),
     of("-Inf", Pad(((0, 0), (0, 0), (1, 1), (1, 1)), value=-np.inf), (2, 3, 4, 5)),
-    *(of(f"{mode}", Pad(((0, 0), (0, 0), (2, 1), (0, 3)), mode), (2, 3, 4, 5)) for mode in ("reflect", "replicate", "circular")),
+    *(
+        of(f"{mode}{id}", Pad(pads, mode), shape, dtype=dtype)
+        for mode in ("reflect", "replicate", "circular")
+        for id, pads, shape, dtype in (
+            ("", ((0, 0), (0, 0), (2, 1), (0, 3)), (2, 3, 4, 5), "float32"),
+            (" 8 channels", ((0, 0), (0, 0), (2, 1), (0, 3)), (2, 8, 4, 5), "float32"),
+            (" lines", ((0, 0), (0, 0), (3, 3), (0, 0)), (2, 4, 4, 5), "float32"),
+            (" all axes", ((1, 0), (2, 1), (2, 3), (1, 2)), (2, 3, 4, 5), "float32"),
+            (" batch 0", ((0, 0), (0, 0), (2, 1), (0, 3)), (0, 3, 4, 5), "float32"),
+            (" one channel", ((0, 0), (0, 0), (1, 1), (1, 1)), (1, 1, 40, 40), "float32"),
+            (" rank 1", ((3, 2),), (4,), "int64"),
+            (" bytes", ((0, 0), (0, 0), (1, 1), (2, 0)), (2, 3, 4, 5), "uint8"),
+        )
+    ),
     of("replicate far", Pad(((0, 0), (0, 0), (9, 0), (0, 9)), "replicate"), (1, 2, 3, 1)),
 )
 _LOOKUP = (
@@ -496,17 +609,45 @@ _LOOKUP = (
     lookup("float64", (2, 3, 5, 5), "float64"),
     lookup("float16", (2, 3, 5, 5), "float16"),
 )
+_LOOKUP_CONV = (
+    lookup_conv("one pixel", (1, 1, 1, 1), (1, 1, 1, 1)),
+    lookup_conv("photograph", (1, 3, 17, 13), (5, 3, 3, 3), stride=2, padding=1, bias=True, pre=RELU6),
+    lookup_conv("batch 0", (0, 3, 5, 5), (4, 3, 3, 3), padding=1),
+    lookup_conv("batch 7", (7, 3, 9, 8), (8, 3, 3, 3), stride=2, padding="same", bias=True),
+    lookup_conv("grey", (2, 1, 12, 12), (6, 1, 5, 5), padding=2, pre=RELU),
+    lookup_conv("two channels", (1, 2, 6, 7), (3, 2, 2, 4), stride=(1, 3), bias=True),
+    lookup_conv("four channels", (2, 4, 9, 11), (8, 4, 3, 3), padding=1, **ALL),
+    lookup_conv("asymmetric padding", (1, 3, 6, 7), (5, 3, 3, 3), padding=((0, 1), (2, 0)), bias=True),
+    lookup_conv("7x7 stride 2", (1, 3, 33, 37), (16, 3, 7, 7), stride=2, padding=3, bias=True, pre=RELU),
+    lookup_conv("11x11 stride 4", (1, 3, 67, 51), (8, 3, 11, 11), stride=4, padding=2, bias=True, pre=RELU),
+    lookup_conv("21x21 stride 2", (1, 3, 25, 23), (4, 3, 21, 21), stride=2, padding=10),
+    lookup_conv("1x1", (1, 3, 5, 4), (4, 3, 1, 1), bias=True, post=HARD),
+    lookup_conv("1000 channels in", (1, 1000, 2, 3), (3, 1000, 1, 1)),
+    lookup_conv("1000 channels out", (1, 3, 4, 5), (1000, 3, 3, 3), padding=1, bias=True),
+    lookup_conv("no channels out", (2, 3, 5, 5), (0, 3, 3, 3)),
+    lookup_conv("residual, then relu", (2, 3, 7, 7), (8, 3, 3, 3), padding=1, bias=True, residual=True, post=RELU),
+    lookup_conv("NaN and Inf", (1, 3, 14, 21), (4, 3, 3, 3), padding=1, fill="special"),
+    lookup_conv("Inf beside the window", (1, 3, 9, 40), (4, 3, 3, 3), fill="infinite", bias=True),
+    lookup_conv("many channels in", (1, 5, 6, 6), (4, 5, 3, 3), padding=1),
+    lookup_conv("groups", (1, 4, 6, 6), (6, 2, 3, 3), groups=2, dilation=2, padding=2),
+    lookup_conv("float64", (1, 3, 7, 5), (4, 3, 3, 3), padding=1, dtype="float64", **ALL),
+    lookup_conv("float16", (1, 3, 7, 5), (4, 3, 3, 3), padding=1, dtype="float16", **ALL),
+    lookup_conv("1-d", (2, 3, 11), (4, 3, 3), stride=2, padding=1, bias=True),
+)
 
 CASES: dict[type[Op], tuple[Case, ...]] = {
     Conv: _CONV,
     Linear: _LINEAR,
     MaxPool: _MAX_POOL,
+    MinPool: _MIN_POOL,
     AvgPool: _AVG_POOL,
     GlobalAvgPool: _GLOBAL,
     AdaptiveAvgPool: _ADAPTIVE,
     Activation: _ACTIVATION,
     Softmax: _SOFTMAX,
+    TopK: _TOPK,
     Binary: _BINARY,
+    Cast: _CAST,
     BatchNorm: _NORM,
     Identity: _IDENTITY,
     Reorder: _REORDER,
@@ -516,4 +657,5 @@ CASES: dict[type[Op], tuple[Case, ...]] = {
     Concat: _CONCAT,
     Pad: _PAD,
     Lookup: _LOOKUP,
+    LookupConv: _LOOKUP_CONV,
 }

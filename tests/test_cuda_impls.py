@@ -1,7 +1,9 @@
 """Every CUDA impl on every case that it supports: the real kernels, packing, geometry and launches, executed by the emulator.
 
-Arrays are poisoned: memory starts as NaNs, and a result inside a concatenation must leave its neighbours alone. All but large cases
-run in check mode, where the emulator also looks for races, reads of shared memory that nobody wrote, and addresses out of bounds.
+Arrays are poisoned: memory starts as NaNs, and a result inside a concatenation must leave its neighbours alone. There are five channels
+of them, so the pitch of an even number of channels is odd: each case also runs alone, where accesses are as wide as its channels allow.
+All but large cases run in check mode, where the emulator also looks for races, reads of shared memory that nobody wrote, and addresses
+out of bounds.
 """
 
 from __future__ import annotations
@@ -21,12 +23,17 @@ from test_impls import MOVES, Harness
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cuda import IMPLS, CudaBackend
 from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES, ConvIgemmMma, ConvIgemmSimt
+from gpucnn.backends.cuda.stem import ConvStemMma, ConvStemSimt
 from gpucnn.ops import RELU6, Conv, Op
 
-CHECKED_MOST = 2_000_000  # flops of a case in check mode, which is some hundred times slower
+CHECKED_MOST = 10_000_000  # flops of a case in check mode, five million multiply-adds: it is ten times slower and more
 
 # Small tiles for the many cases: they take seconds to build for the emulator, large ones a minute. Every tile has a test of its own below.
-SMALL: dict[str, Impl] = {"conv_igemm_mma": ConvIgemmMma("64x32"), "conv_igemm_simt": ConvIgemmSimt("32x32")}
+SMALL: dict[str, Impl] = {
+    "conv_igemm_mma": ConvIgemmMma("64x32"),
+    "conv_igemm_simt": ConvIgemmSimt("32x32"),
+    **{kind(lookup).name: kind(lookup, "4x16x32") for kind in (ConvStemMma, ConvStemSimt) for lookup in (False, True)},
+}
 TESTED: dict[type[Op], tuple[Impl, ...]] = {kind: tuple(SMALL.get(i.name, i) for i in impls) for kind, impls in IMPLS.items()}
 
 
@@ -46,10 +53,10 @@ def _built(request):
     emulator.require()
     chosen = [item.callspec.params for item in request.session.items if item.module is request.module and hasattr(item, "callspec")]
     plain, checked = backends(80, False), backends(80, True)
-    builds = [(tiled_case(impl), impl, plain) for impl in (tile_impl(*p["tile"]) for p in chosen if "tile" in p)]
-    builds += [(p["case"], p["impl"], checked if is_small(p["case"]) else plain) for p in chosen if "case" in p]
+    builds = [(tiled_case(impl), impl, plain, "slice") for impl in (tile_impl(*p["tile"]) for p in chosen if "tile" in p)]
+    builds += [(p["case"], p["impl"], checked if is_small(p["case"]) else plain, p["way"]) for p in chosen if "case" in p]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for future in [pool.submit(Harness, case, impl, backend, way_of(case)) for case, impl, backend in builds]:
+        for future in [pool.submit(Harness, *build) for build in builds]:
             future.result()
 
 
@@ -59,6 +66,11 @@ def halved(case: Case) -> Case:
     return replace(case, id=f"{case.id}, float16", inputs=inputs)
 
 
+def ways_of(case: Case) -> tuple[str, ...]:
+    """Inside a concatenation and alone; ops that are views run where views are forbidden."""
+    return ("copied",) if isinstance(case.op, MOVES) else ("slice", "alone")
+
+
 def runs():
     for kind, impls in TESTED.items():
         for case in (*CASES.get(kind, ()), *map(halved, CASES.get(kind, ()))):
@@ -66,7 +78,7 @@ def runs():
                 continue
             for impl in impls:
                 if impl.supports(case.op, *case.specs) and all(s.size for s in case.op.infer(*case.specs)):
-                    yield pytest.param(case, impl, id=f"{kind.__name__}/{case.id}/{impl.name}")
+                    yield from (pytest.param(case, impl, way, id=f"{kind.__name__}/{case.id}/{impl.name}/{way}") for way in ways_of(case))
 
 
 def _no_half(case: Case) -> bool:
@@ -76,20 +88,15 @@ def _no_half(case: Case) -> bool:
 EVERY = list(runs())
 
 
-def way_of(case: Case) -> str:
-    """Inside a concatenation; ops that are views there run where views are forbidden."""
-    return "copied" if isinstance(case.op, MOVES) else "slice"
-
-
 def is_small(case: Case) -> bool:
     """Whether a case is run in check mode."""
     return case.op.flops(*case.specs) <= CHECKED_MOST
 
 
-@pytest.mark.parametrize(("case", "impl"), EVERY)
-def test_impl_equals_the_reference(case, impl):
+@pytest.mark.parametrize(("case", "impl", "way"), EVERY)
+def test_impl_equals_the_reference(case, impl, way):
     backend = backends(80, is_small(case))
-    harness = Harness(case, impl, backend, way_of(case))
+    harness = Harness(case, impl, backend, way)
     launched = len(backend.driver.launched)
     first = harness.run()
     assert len(backend.driver.launched) > launched, "no kernel ran"

@@ -52,10 +52,11 @@ H200 = ("NVIDIA H200", 9, 0, 141 * 2**30)
 def machine(monkeypatch):
     """Give this process a driver and a set of installed CuPys."""
 
-    def set_up(driver, cupys):
+    def set_up(driver, cupys, toolkit=""):
         found = probe.find_gpus(lambda: driver)
         monkeypatch.setattr(probe, "find_gpus", lambda: found)
         monkeypatch.setattr(probe, "installed_cupys", lambda: cupys)
+        monkeypatch.setattr(probe, "toolkit_problem", lambda version: toolkit)
 
     return set_up
 
@@ -124,6 +125,22 @@ def test_cuda_never_settles_for_the_cpu(machine):
         device.choose_device("cuda")
     with pytest.raises(DeviceError, match=r"no such GPU; GPUs here: cuda:0"):
         device.choose_device("cuda:3")
+
+
+def test_a_usable_gpu_is_taken(machine):
+    machine(FakeDriver([("Quadro P400", 6, 1, 2**31), H200]), {"cupy-cuda13x": "14.2.0"})
+    assert [d.usable for d in device.devices()] == [True, False, True]
+    assert device.choose_device("auto") == device.choose_device("cuda:1")
+    assert device.choose_device("auto").reason.startswith("NVIDIA H200, sm_90, 141 GiB")
+    with pytest.raises(DeviceError, match=r"Quadro P400.*sm_61: needs ≥ sm_75"):
+        device.choose_device("cuda")
+
+
+def test_a_part_of_cuda_is_missing(machine):
+    machine(FakeDriver([H200]), {"cupy-cuda13x": "14.2.0"}, "NVRTC not found: pip install it")
+    assert device.devices()[1].reason == "NVRTC not found: pip install it"
+    with pytest.raises(DeviceError, match="NVRTC not found: pip install it"):
+        device.choose_device("cuda:0")
 
 
 def test_too_old_a_gpu(machine):

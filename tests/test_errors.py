@@ -12,7 +12,7 @@ from gpucnn import functional as F
 from gpucnn import nn, zoo
 from gpucnn.errors import DeviceError, GpucnnError, ImageError, LimitError, ModelError, ShapeError, UnsupportedError
 from gpucnn.graph import Graph
-from gpucnn.ops import Activation, AvgPool, Binary, Concat, Conv, Flatten, MaxPool, Pad, Reshape, Transpose
+from gpucnn.ops import Activation, AvgPool, Binary, Concat, Conv, Flatten, MaxPool, MinPool, Pad, Reshape, Transpose
 from gpucnn.spec import Spec
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -101,6 +101,13 @@ WRONG = {
     "max_pool2d type": (lambda: F.max_pool2d(X > 0, 2), "max_pool2d: x must be a number, got bool"),
     "max_pool2d padding": (lambda: F.max_pool2d(X, 2, padding=-1), "max_pool2d: padding must not be negative"),
     "max_pool axes": (lambda: MaxPool((2, 2), (2,)), "max_pool2d: stride (2,) must have one value a spatial axis, kernel_size has 2"),
+    "min_pool2d rank": (lambda: F.min_pool2d(z(3, 5), 2), "min_pool2d: x must have 4 axes", "got 2", "x 3×5"),
+    "min_pool2d kernel": (lambda: F.min_pool2d(X, 6), "min_pool2d: the kernel reaches over 6 pixels, the padded input has 5"),
+    "min_pool2d stride": (lambda: F.min_pool2d(X, 2, (1, 2, 3)), "min_pool2d: stride must be an int or (height, width), got (1, 2, 3)"),
+    "min_pool2d dilation": (lambda: F.min_pool2d(X, 2, dilation=0), "min_pool2d: dilation must be at least 1, got (0, 0)"),
+    "min_pool2d type": (lambda: F.min_pool2d(X > 0, 2), "min_pool2d: x must be a number, got bool"),
+    "min_pool2d padding": (lambda: F.min_pool2d(X, 2, padding=-1), "min_pool2d: padding must not be negative"),
+    "min_pool axes": (lambda: MinPool((2, 2), (2,)), "min_pool2d: stride (2,) must have one value a spatial axis, kernel_size has 2"),
     "avg_pool2d type": (lambda: F.avg_pool2d(X.astype(int), 2), "avg_pool2d: x must be floating point, got int64"),
     "avg_pool2d divisor": (lambda: F.avg_pool2d(X, 2, divisor_override=0), "avg_pool2d: divisor_override must not be 0"),
     "avg_pool axes": (lambda: AvgPool((2,), (2,)).infer(Spec(X.shape, F32)), "avg_pool1d: x must have 3 axes", "got 4"),
@@ -118,6 +125,13 @@ WRONG = {
     "batch_norm rank": (lambda: F.batch_norm(z(6), z(6), z(6)), "batch_norm: x needs at least 2 axes, got shape 6"),
     "softmax dim": (lambda: F.softmax(z(2, 3), 2), "softmax: dim must lie in [-2, 1] for a value of rank 2, got 2"),
     "softmax type": (lambda: F.softmax(z(2, 3, dtype=int), 1), "softmax: x must be floating point, got int64"),
+    "topk k": (lambda: F.topk(z(2, 3), 4), "topk: k must be at most the size of dim -1, which is 3, got 4", "x 2×3"),
+    "topk k along another dim": (lambda: F.topk(z(2, 3), 3, 0), "topk: k must be at most the size of dim 0, which is 2, got 3"),
+    "topk negative": (lambda: F.topk(z(2, 3), -1), "topk: k must be at least 0, got -1"),
+    "topk fraction": (lambda: F.topk(z(2, 3), 1.5), "topk: k must be a whole number, got 1.5"),
+    "topk dim": (lambda: F.topk(z(2, 3), 1, 2), "topk: dim must lie in [-2, 1] for a value of rank 2, got 2"),
+    "topk scalar": (lambda: F.topk(z(), 1), "topk: a scalar has no axis to rank along"),
+    "topk type": (lambda: F.topk(z(2, 3, dtype=bool), 1), "topk: x must be a number, got bool"),
     "sigmoid type": (lambda: F.sigmoid(z(2, dtype=int)), "sigmoid: x must be floating point, got int64"),
     "activation": (lambda: Activation("swoosh"), "activation: kind must be one of relu, clip, sigmoid, tanh", "got 'swoosh'"),
     "hardtanh": (lambda: F.hardtanh(X, 1, -1), "clip: the lower bound 1.0", "upper bound -1.0"),

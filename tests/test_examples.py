@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import emulator
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -28,3 +30,13 @@ def test_resnet_from_layers(tmp_path):
     assert "reference (slow)" not in out
     difference = float(out.split("differ by at most ")[1].split()[0])
     assert difference < 1e-4
+
+
+def test_own_kernel(tmp_path):
+    emulator.require()
+    out = run(tmp_path, str(EXAMPLES / "own_kernel.py"))
+    assert "float32: max_pool_2x2 (mine) equals the reference in all 1080 places" in out
+    assert "float16: likewise" in out
+    assert "planted bug: max_pool_2x2: " in out
+    assert "own_kernel.cu:" in out.split("planted bug")[1]
+    assert "not timed: no GPU" in out or "GB/s" in out

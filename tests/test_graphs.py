@@ -137,6 +137,7 @@ def pool(net: Net) -> None:
     x, k, s, ceil = net.map(), net.whole(1, 3), net.of(None, 1, 2), net.of(False, True)
     kinds = (
         lambda: F.max_pool2d(x, k, s, k // 2, ceil_mode=ceil),
+        lambda: F.min_pool2d(x, k, s, k // 2, ceil_mode=ceil),
         lambda: F.avg_pool2d(x, k, s, k // 2, ceil, net.of(False, True)),
         lambda: F.adaptive_avg_pool2d(x, (net.whole(1, 3), 2)),
         lambda: F.global_avg_pool2d(x),

@@ -79,6 +79,9 @@ def own_buffers(graph: Graph) -> None:
 class Harness:
     """One op in a graph of its own, planned with a given impl, run on an arena of NaNs (all bytes 0xFF)."""
 
+    around = (2, 3)
+    """Sizes of the neighbours in the concatenation: no access of more than two elements is aligned there."""
+
     def __init__(self, case: Case, impl: Impl, backend: CpuBackend, way: str) -> None:
         self.case, self.impl, self.way = case, impl, way
         self.arrays = case.arrays()
@@ -113,7 +116,7 @@ class Harness:
         dim = 1 if result.ndim >= 3 else 0
         rng = np.random.default_rng(1)
         parts = []
-        for name, size in ((f"before{i}", 2), (f"after{i}", 3)):
+        for name, size in zip((f"before{i}", f"after{i}"), self.around):
             shape = (*result.shape[:dim], size, *result.shape[dim + 1 :])
             self.neighbours[name] = rng.integers(1, 9, shape).astype(result.dtype)
             parts.append(graph.append(Identity(), (self._input(graph, name, self.neighbours[name], order),), f"copy {name}")[0])
@@ -124,10 +127,10 @@ class Harness:
 
     def run(self, feeds: dict[str, Any] | None = None) -> tuple[Any, ...]:
         backend = self.plan.backend
-        self.program.arena[...] = 0xFF
-        for name, array in (feeds or self.feeds).items():
-            backend.write(self.program.inputs[name], array)
         with backend.session():
+            self.program.arena[...] = 0xFF
+            for name, array in (feeds or self.feeds).items():
+                backend.write(self.program.inputs[name], array)
             self.program.run()
         whole = [backend.read(self.program.outputs[str(i)]) for i in range(len(self.program.outputs))]
         if self.way not in ("slice", "lanes"):
@@ -137,7 +140,7 @@ class Harness:
             if y.ndim == 0:
                 results.append(y)
                 continue
-            before, result, after = np.split(y, (2, -3), axis=1 if y.ndim >= 3 else 0)
+            before, result, after = np.split(y, (self.around[0], -self.around[1]), axis=1 if y.ndim >= 3 else 0)
             np.testing.assert_array_equal(before, self.neighbours[f"before{i}"])
             np.testing.assert_array_equal(after, self.neighbours[f"after{i}"])
             results.append(result)

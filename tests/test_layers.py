@@ -26,6 +26,7 @@ LEVELS = (
     {"functional", "runner", "device", "describe"},
     {"nn"},
     {"zoo"},
+    {"engine"},
     {"model"},
     {"loader", "images"},
     {"classify", "bench"},

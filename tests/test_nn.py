@@ -13,8 +13,8 @@ from truth import assert_true, record, truth
 import gpucnn
 from gpucnn import functional as F
 from gpucnn import nn, zoo
+from gpucnn.engine import LATENCY_BELOW, SUB_BATCH
 from gpucnn.errors import ModelError
-from gpucnn.model import LATENCY_BELOW, SUB_BATCH
 
 RNG = np.random.default_rng(3)
 BATCHES = (0, 1, 3, SUB_BATCH, 7, 2 * SUB_BATCH + 1)
@@ -201,7 +201,7 @@ LAYERS = (
     nn.ReLU(), nn.ReLU6(), nn.Hardtanh(-0.5, 0.25), nn.Sigmoid(), nn.Tanh(), nn.Softmax(1), nn.Softmax(-1), nn.MaxPool2d(3, 2, 1),
     nn.MaxPool2d(2, dilation=2, ceil_mode=True, padding=1), nn.AvgPool2d(3, 2, 1, count_include_pad=False), nn.AvgPool2d(2, ceil_mode=True),
     nn.AvgPool2d(2, divisor_override=3), nn.AdaptiveAvgPool2d(1), nn.AdaptiveAvgPool2d((5, 3)), nn.AdaptiveAvgPool2d((6, 5)), nn.Flatten(),
-    nn.Flatten(2), nn.Linear(10, 4), nn.Dropout(0.3), nn.Identity(),
+    nn.Flatten(2), nn.Linear(10, 4), nn.Dropout(0.3), nn.Identity(), nn.MinPool2d(3, 2, 1), nn.MinPool2d(2, 1, 1, 2, True),
 )  # fmt: skip
 
 
@@ -223,6 +223,20 @@ def test_pooling_with_indices():
     np.testing.assert_array_equal(y, again)
     np.testing.assert_array_equal(where, there)
     np.testing.assert_array_equal(np.take_along_axis(x.reshape(5, 3, -1), where.reshape(5, 3, -1), 2).reshape(y.shape), y)
+
+
+def test_ranking_in_a_model():
+    class Best(nn.Module):
+        def forward(self, x):
+            return F.topk(x, 3, 1, largest=False)
+
+    x = images(5)
+    values, places = Best()(x)
+    with gpucnn.compile(Best(), (1, 3, 12, 10)) as made:
+        again, there = made(x)
+    np.testing.assert_array_equal(values, again)
+    np.testing.assert_array_equal(places, there)
+    np.testing.assert_array_equal(np.take_along_axis(x, places, 1), np.sort(x, 1))
 
 
 # -- values

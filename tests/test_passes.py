@@ -9,8 +9,18 @@ from truth import Planned, assert_true, draw_feeds, record, truth, verify
 from gpucnn import functional as F
 from gpucnn.errors import GpucnnError
 from gpucnn.graph import Graph, Node
-from gpucnn.ops import Activation, Conv, Identity, Linear, Transpose
-from gpucnn.passes import PASSES, alias_buffers, assign_layouts, drop_identities, fold_batch_norm, fold_constants, fuse_epilogues
+from gpucnn.ops import Activation, Conv, Epilogue, Identity, Linear, Lookup, LookupConv, MaxPool, Transpose
+from gpucnn.passes import (
+    PASSES,
+    WhereSupported,
+    alias_buffers,
+    assign_layouts,
+    drop_identities,
+    fold_batch_norm,
+    fold_constants,
+    fuse_epilogues,
+    fuse_lookup,
+)
 from gpucnn.passes.alias_buffers import dense_strides
 from gpucnn.spec import Spec
 
@@ -195,6 +205,99 @@ def test_the_residual_may_come_later_than_the_convolution():
     assert names(graph) == ["sigmoid", "tanh", "conv2d"]
 
 
+# -- fuse_lookup
+
+TABLE = w(256, 3)
+PHOTOGRAPH = (2, 3, 9, 8)
+
+
+def stem(x):
+    return F.relu(conv(F.lookup(x, TABLE), stride=2, padding=1))
+
+
+def looked_up(forward, supported=lambda op, *specs: True) -> Graph:
+    graph = record(forward, PHOTOGRAPH, dtype="uint8")
+    fuse_epilogues(graph)
+    fuse_lookup(graph, supported)
+    graph.check()
+    return graph
+
+
+@pytest.mark.parametrize("order", ["logical", "channels_last"])
+def test_a_lookup_is_fused_into_the_convolution_behind_it(order):
+    """The padding is zeros beside the values: were it looked up, zeros would be the table's first row."""
+    weight, bias = w(4, 3, 3, 3), w(4)
+
+    def forward(x):
+        y = F.conv2d(F.lookup(x, TABLE), weight, bias, stride=2, padding=1)
+        return F.relu(y + F.max_pool2d(F.conv2d(F.lookup(x, TABLE), weight, padding=1), 2, ceil_mode=True))
+
+    graph = record(forward, PHOTOGRAPH, dtype="uint8", order=order)
+    fuse_epilogues(graph)
+    fuse_lookup(graph, lambda op, *specs: True)
+    assert names(graph) == ["lookup_conv2d", "max_pool2d", "lookup_conv2d"]
+    assert graph.notes["lookups fused"] == 2
+    x = RNG.integers(0, 256, PHOTOGRAPH, np.uint8)
+    made = Planned(graph, passes=LAY_OUT)
+    assert len(reorders(made)) == (order == "logical")  # the bytes, once for both
+    values = Lookup().reference(np, x, TABLE)[0]
+    shortcut = MaxPool((2, 2), (2, 2), ceil_mode=True).reference(np, *Conv(padding=((1, 1), (1, 1))).reference(np, values, weight))[0]
+    epilogue = Epilogue(post=Activation("relu"))
+    expected = Conv((2, 2), ((1, 1), (1, 1)), epilogue=epilogue).reference(np, values, weight, bias, shortcut)[0]
+    np.testing.assert_array_equal(made.run({"x0": x})["0"], expected)
+
+
+def looked_up_twice(x):
+    y = F.lookup(x, TABLE)
+    return conv(y) + conv(y)
+
+
+def lookup_asked_for(x):
+    y = F.lookup(x, TABLE)
+    return conv(y), y
+
+
+def lookup_as_residual(x):
+    return conv(F.max_pool2d(F.lookup(x, TABLE), 1, 2), 3, padding=1) + F.lookup(F.max_pool2d(x, 1, 2), TABLE)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        looked_up_twice,
+        lookup_asked_for,
+        lookup_as_residual,
+        lambda x: F.conv2d(F.lookup(x, TABLE), F.lookup(x, TABLE)),
+        lambda x: conv(F.max_pool2d(F.lookup(x, TABLE), 2)),
+        lambda x: F.relu(F.lookup(x, TABLE)),
+    ],
+)
+def test_a_lookup_that_others_need_stays(forward):
+    assert "lookup" in names(looked_up(forward))
+
+
+def test_computed_tables_are_not_fused():
+    graph = Graph()
+    x, table = graph.input("x", Spec(PHOTOGRAPH, np.dtype(np.uint8))), graph.input("table", Spec((256, 3), np.dtype(np.float32)))
+    graph.outputs = {"y": conv(graph.append(Lookup(), (x, table))[0])}
+    fuse_lookup(graph, lambda op, *specs: True)
+    assert names(graph) == ["lookup", "conv2d"]
+
+
+def test_a_lookup_is_fused_only_where_the_backend_can():
+    asked = []
+
+    def supported(op, *specs):
+        asked.append((op, specs))
+        return False
+
+    assert names(looked_up(stem, supported)) == ["lookup", "conv2d"]
+    ((op, specs),) = asked
+    assert op == LookupConv(Conv((2, 2), ((1, 1), (1, 1)), epilogue=Epilogue(Activation("relu"))))
+    assert [None if s is None else s.shape for s in specs] == [PHOTOGRAPH, (256, 3), (4, 3, 3, 3), (4,), None]
+    assert names(Planned(record(stem, PHOTOGRAPH, dtype="uint8")).plan.graph).count("lookup_conv2d") == 0, "the CPU has no impl for it"
+
+
 # -- drop_identities, fold_constants
 
 
@@ -206,6 +309,7 @@ def test_the_residual_may_come_later_than_the_convolution():
         lambda x: F.reshape(x, x.shape),
         lambda x: F.cat([x], 1),
         lambda x: F.max_pool2d(x, 1),
+        lambda x: F.min_pool2d(x, 1),
         lambda x: F.avg_pool2d(x, 1),
         lambda x: F.permute(x, (0, 1, 2, 3)),
         lambda x: F.flatten(x, 1, 1),
@@ -221,6 +325,7 @@ def test_what_does_nothing_is_dropped(forward):
     "forward",
     [
         lambda x: F.max_pool2d(x, 1, 2),
+        lambda x: F.min_pool2d(x, 3, 1, 1),
         lambda x: F.max_pool2d(x, 3, 1, 1),
         lambda x: F.max_pool2d(x, 1, 1, return_indices=True)[0],
         lambda x: F.avg_pool2d(x, 1, divisor_override=2),
@@ -466,7 +571,8 @@ def test_buffers_of_a_chain_are_used_again():
 
 
 def test_all_passes_have_a_place():
-    assert set(PASSES) == {fold_constants, drop_identities, fold_batch_norm, fuse_epilogues, assign_layouts, alias_buffers}
+    everywhere = {fold_constants, drop_identities, fold_batch_norm, fuse_epilogues, assign_layouts, alias_buffers}
+    assert set(PASSES) == {*everywhere, WhereSupported(fuse_lookup)}
     assert PASSES[-2:] == LAY_OUT
 
 

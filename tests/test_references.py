@@ -7,7 +7,8 @@ of ``close``. Where ONNX's evaluator itself is wrong (1.23), ``UNLIKE_ONNX`` say
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
@@ -26,6 +27,7 @@ from gpucnn.ops import (
     AvgPool,
     BatchNorm,
     Binary,
+    Cast,
     Concat,
     Conv,
     Flatten,
@@ -33,12 +35,15 @@ from gpucnn.ops import (
     Identity,
     Linear,
     Lookup,
+    LookupConv,
     MaxPool,
+    MinPool,
     Op,
     Pad,
     Reorder,
     Reshape,
     Softmax,
+    TopK,
     Transpose,
 )
 from gpucnn.spec import spec_of
@@ -129,21 +134,59 @@ def max_pool(op: MaxPool, x: Any) -> tuple[Any, ...]:
     return (y, *(w % prod(x.shape[2:]) for w in where))
 
 
+def windows_by_hand(op: MaxPool | MinPool, x: Any) -> Iterator[tuple[tuple[int, ...], list[tuple[int, ...]]]]:
+    """The place of each result, and those of the values under its window that lie on the image."""
+    pads = op.pads(spec_of(x))
+    for n, c, *at in np.ndindex(*op.infer(spec_of(x))[0].shape):
+        taps = itertools.product(*map(range, op.kernel_size))
+        met = [tuple(p * s - b + t * d for p, s, (b, _), t, d in zip(at, op.stride, pads, tap, op.dilation)) for tap in taps]
+        yield (n, c, *at), [(n, c, *i) for i in met if all(0 <= k < size for k, size in zip(i, x.shape[2:]))]
+
+
 def max_pool_by_hand(op: MaxPool, x: Any) -> tuple[Any, ...]:
     """Of the values under a window those that lie on the image, one window after another."""
-    shape, pads = op.infer(spec_of(x))[0].shape, op.pads(spec_of(x))
+    shape = op.infer(spec_of(x))[0].shape
     y, where = np.empty(shape, x.dtype), np.empty(shape, np.int64)
-    for n, c, *at in np.ndindex(*shape):
+    for at, under in windows_by_hand(op, x):
         best, place = None, -1
-        for tap in itertools.product(*map(range, op.kernel_size)):
-            i = tuple(p * s - b + t * d for p, s, (b, _), t, d in zip(at, op.stride, pads, tap, op.dilation))
-            if all(0 <= k < size for k, size in zip(i, x.shape[2:])):
-                v = x[(n, c, *i)]
-                if best is None or v > best or (v != v and best == best):
-                    best, place = v, int(np.ravel_multi_index(i, x.shape[2:]))
+        for i in under:
+            v = x[i]
+            if best is None or v > best or (v != v and best == best):
+                best, place = v, int(np.ravel_multi_index(i[2:], x.shape[2:]))
         nothing = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-        y[(n, c, *at)], where[(n, c, *at)] = nothing if best is None else best, place
+        y[at], where[at] = nothing if best is None else best, place
     return (y, where) if op.return_indices else (y,)
+
+
+def min_pool(op: MinPool, x: Any) -> tuple[Any, ...]:
+    """Its definition: −max(−x), in a type that has −x."""
+    negative = -x.astype(np.float64 if x.dtype.kind == "f" else np.int64)
+    return (-max_pool(MaxPool(op.kernel_size, op.stride, op.padding, op.dilation, op.ceil_mode), negative)[0],)
+
+
+def min_pool_by_hand(op: MinPool, x: Any) -> tuple[Any, ...]:
+    """The least of a list, which NumPy lets be NaN; of none the highest that there is."""
+    y = np.empty(op.infer(spec_of(x))[0].shape, x.dtype)
+    highest = np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).max
+    for at, under in windows_by_hand(op, x):
+        y[at] = np.min([x[i] for i in under]) if under else highest
+    return (y,)
+
+
+def topk(op: TopK, x: Any) -> tuple[Any, ...]:
+    return onnx("TopK", x, _ints(op.k), outputs=2, axis=op.dim, largest=int(op.largest), sorted=1)
+
+
+def topk_by_hand(op: TopK, x: Any) -> tuple[Any, ...]:
+    """Python's sort of (is NaN, value, index); the index falls where the others do, and so comes last to first."""
+    side = -1 if op.largest else 1
+
+    def places(row: Any) -> Any:
+        ranks = [(bool(v != v), 0 if v != v else v.item(), side * i) for i, v in enumerate(row)]
+        return np.asarray([side * i for *_, i in sorted(ranks, reverse=op.largest)[: op.k]], np.int64)
+
+    where = np.apply_along_axis(places, op.dim, x) if x.size else np.zeros(op.infer(spec_of(x))[0].shape, np.int64)
+    return np.take_along_axis(x, where, op.dim), where
 
 
 def avg_pool(op: AvgPool, x: Any) -> tuple[Any, ...]:
@@ -188,6 +231,21 @@ def lookup(op: Lookup, x: Any, table: Any) -> tuple[Any, ...]:
     return (np.stack([onnx("Gather", table[:, c], x[:, c].astype(np.int64))[0] for c in range(x.shape[1])], axis=1),)
 
 
+def cast(op: Cast, x: Any) -> tuple[Any, ...]:
+    """By Python's struct, which rounds to nearest even; it refuses what lies beyond the type, where the result is infinite."""
+    letter = {"float16": "e", "float32": "f", "float64": "d"}[op.dtype]
+
+    def one(v: float) -> float:
+        try:
+            return float(struct.unpack(letter, struct.pack(letter, v))[0])
+        except OverflowError:
+            return float(np.copysign(np.inf, v))
+
+    return (np.asarray([one(v) for v in x.reshape(-1).tolist()], op.dtype).reshape(x.shape),)
+def lookup_conv(op: LookupConv, x: Any, table: Any, *rest: Any) -> tuple[Any, ...]:
+    return conv(op.conv, *lookup(Lookup(), x, table), *rest)
+
+
 def pad(op: Pad, x: Any) -> tuple[Any, ...]:
     if x.ndim == 0:
         return (x,)
@@ -205,11 +263,14 @@ ORACLES: dict[type[Op], tuple[Callable[..., tuple[Any, ...]], ...]] = {
     Conv: (conv, conv_by_scipy),
     Linear: (linear,),
     MaxPool: (max_pool, max_pool_by_hand),
+    MinPool: (min_pool, min_pool_by_hand),
     AvgPool: (avg_pool,),
     GlobalAvgPool: (lambda op, x: onnx("GlobalAveragePool", x),),
     AdaptiveAvgPool: (adaptive_avg_pool,),
     Activation: (activation,),
     Softmax: (lambda op, x: (special.softmax(x.astype(np.float64), axis=op.dim) if x.size else x,),),
+    TopK: (topk, topk_by_hand),
+    Cast: (cast,),
     Binary: (lambda op, x, y: onnx(op.kind.capitalize(), x, y),),
     BatchNorm: (batch_norm,),
     Identity: (lambda op, x: onnx("Identity", x),),
@@ -220,14 +281,23 @@ ORACLES: dict[type[Op], tuple[Callable[..., tuple[Any, ...]], ...]] = {
     Concat: (lambda op, *xs: onnx("Concat", *xs, axis=op.dim),),
     Pad: (pad,),
     Lookup: (lookup,),
+    LookupConv: (lookup_conv,),
 }
 
 UNLIKE_ONNX = {
     ("MaxPool", "NaN and Inf"): "the evaluator skips NaN: max([nan, 1.29]) is 1.29 there; PyTorch and NumPy let NaN through",
     ("MaxPool", "windows in the padding alone"): "the evaluator gives 0 for a window without a pixel, whatever lies below 0",
+    ("MaxPool", "indices of NaN and Inf"): "as NaN and Inf",
+    ("MaxPool", "indices of windows in the padding alone"): "as windows in the padding alone",
     ("MaxPool", "same_lower"): "the evaluator gives 3 windows for 7 pixels at stride 2; the specification says ceil(7/2) = 4",
     ("MaxPool", "1x5"): "the evaluator takes the maximum of an empty slice where padding is given for one axis alone",
     ("MaxPool", "5x1"): "as 1x5",
+    ("MinPool", "NaN and Inf"): "as for MaxPool",
+    ("MinPool", "windows in the padding alone"): "as for MaxPool",
+    ("MinPool", "uint8, windows in the padding alone"): "as for MaxPool",
+    ("MinPool", "same_lower"): "as for MaxPool",
+    ("MinPool", "1x5"): "as for MaxPool",
+    ("MinPool", "5x1"): "as for MaxPool",
     ("GlobalAvgPool", "batch 0"): "the evaluator divides by the size of the array",
 }
 """By op and case: why the first oracle, ONNX's, cannot be asked. Each of them has a second one or a value computed by hand."""
@@ -251,7 +321,7 @@ def _asked() -> list[Any]:
 @pytest.mark.parametrize(("case", "oracle"), _asked())
 def test_reference_equals_the_oracle(case, oracle):
     arrays = case.arrays()
-    if isinstance(case.op, (MaxPool, AvgPool)):
+    if isinstance(case.op, (MaxPool, MinPool, AvgPool)):
         arrays = (arrays[0][:, :CHANNELS],)
     with np.errstate(all="ignore"):
         specs = case.op.infer(*(None if a is None else spec_of(a) for a in arrays))
@@ -366,6 +436,48 @@ def test_padding_counts_as_minus_infinity_and_nan_goes_through():
     y, where = F.max_pool2d(row(7, 7, 3, np.nan, 5, 6), (1, 2), return_indices=True)
     assert where.ravel().tolist() == [0, 3, 5]
     assert np.isnan(y.ravel()[1])
+
+
+def test_the_minimum_takes_the_padding_as_plus_infinity():
+    assert F.min_pool2d(row(3, 2), (1, 3), (1, 1), (0, 1)).ravel().tolist() == [2, 2]
+    np.testing.assert_array_equal(F.min_pool2d(row(1, np.nan, 3, 4, 5, 6), (1, 2)).ravel(), [np.nan, 3, 5])
+    assert F.min_pool2d(row(1, 2, 3), 1, 2, (0, 2)).ravel().tolist() == [np.inf, 1, 3, np.inf]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32])
+def test_the_minimum_of_integers_needs_no_negative(dtype):
+    limits = np.iinfo(dtype)
+    x = np.asarray([limits.max, 7, limits.min, 5], dtype).reshape(1, 1, 1, 4)
+    y = F.min_pool2d(x, (1, 2))
+    assert y.dtype == dtype
+    assert y.ravel().tolist() == [7, limits.min]
+
+
+def test_ranking_by_hand():
+    nan, inf = np.nan, np.inf
+    for k, largest, values, places in (
+        (7, True, [nan, nan, inf, 2, 2, -1, -inf], [1, 5, 2, 0, 4, 6, 3]),
+        (7, False, [-inf, -1, 2, 2, inf, nan, nan], [3, 6, 0, 4, 2, 1, 5]),
+        (2, True, [nan, nan], [1, 5]),
+        (2, False, [-inf, -1], [3, 6]),
+    ):
+        y, where = F.topk(f32([2, nan, inf, -inf, 2, nan, -1]), k, largest=largest)
+        np.testing.assert_array_equal(y, f32(values))
+        assert where.tolist() == places
+
+
+def test_both_zeros_rank_alike():
+    y, where = F.topk(f32([-0.0, 0.0, -0.0, 0.0]), 4)
+    assert where.tolist() == [0, 1, 2, 3]
+    assert np.signbit(y).tolist() == [True, False, True, False]
+    assert F.topk(f32([0.0, -0.0]), 2, largest=False)[1].tolist() == [0, 1]
+
+
+def test_ranking_takes_the_last_axis_unless_told():
+    x = f32([[1, 5, 3], [4, 2, 6]])
+    assert F.topk(x, 1)[1].tolist() == [[1], [2]]
+    assert F.topk(x, 1, 0)[0].tolist() == [[4, 5, 6]]
+    assert F.topk(np.uint8([3, 255, 0]), 3, largest=False)[1].tolist() == [2, 0, 1]
 
 
 def test_nothing_in_gives_nothing_out():

@@ -17,7 +17,7 @@ from close import FEW, local_error
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.graph import Graph, Value
-from gpucnn.ops import Activation, BatchNorm, Binary, Conv, Linear, Op, Pad, Softmax
+from gpucnn.ops import Activation, BatchNorm, Binary, Conv, Linear, MaxPool, MinPool, Op, Pad, Softmax
 from gpucnn.passes import PASSES
 from gpucnn.spec import Spec
 
@@ -62,13 +62,21 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             return replace(op).reference(np, e, 0 * values[1], values[2], None if values[3] is None else np.abs(values[3]))[0]
         case Pad():
             return replace(op, value=0.0).reference(np, e)[0]
+        case MinPool():  # two minima are no further apart than the values that are furthest apart
+            return MaxPool(op.kernel_size, op.stride, op.padding, op.dilation, op.ceil_mode).reference(np, e)[0]
         case _:  # maxima and means of errors, and what only moves them
             return op.reference(np, *errors)[0]
 
 
-def truth(graph: Graph, feeds: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """True value and bound of the error of every output of a graph as recorded; of every layer too, under its name."""
-    known: dict[Value, tuple[Any, Any]] = {v: (feeds[name].astype(np.float64), np.zeros(v.shape)) for name, v in graph.inputs.items()}
+def truth(graph: Graph, feeds: Mapping[str, Any], dtype: Any = np.float32) -> dict[str, tuple[Any, Any]]:
+    """True value and bound of the error of every output of a graph as recorded; of every layer too, under its name.
+
+    ``dtype`` is what values are stored in; inputs are rounded to it (constants too: that is one of the few roundings of their op).
+    """
+    known: dict[Value, tuple[Any, Any]] = {}
+    for name, v in graph.inputs.items():
+        wide = feeds[name].astype(np.float64)
+        known[v] = wide, np.zeros(v.shape) if dtype == np.float32 else np.abs(wide) * float(np.finfo(dtype).eps)
     for node in graph.nodes:
         for v in node.inputs:
             if v is not None and v.is_constant:
@@ -79,7 +87,7 @@ def truth(graph: Graph, feeds: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         exact = node.op.reference(np, *values)[0]
         if isinstance(node.op, BatchNorm):
             largest = (largest[0], *values[1:])
-        local = 2 * local_error(node.op, values if isinstance(node.op, Softmax) else largest, np.float32)
+        local = 2 * local_error(node.op, values if isinstance(node.op, Softmax) else largest, dtype)
         error = _carry(node.op, values, errors) + np.broadcast_to(local, exact.shape)
         known[node.outputs[0]] = (exact, error)
     everything = {**graph.layers, **graph.outputs}
@@ -112,10 +120,10 @@ class Planned:
         return [step.node.op.name for step in self.plan.steps]
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        self.program.arena[...] = 0xFF
-        for name, array in feeds.items():
-            self.backend.write(self.program.inputs[name], array)
         with self.backend.session():
+            self.program.arena[...] = 0xFF
+            for name, array in feeds.items():
+                self.backend.write(self.program.inputs[name], array)
             self.program.run()
         return {name: self.backend.read(v) for name, v in self.program.outputs.items()}
 

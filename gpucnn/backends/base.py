@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,10 +12,23 @@ import numpy as np
 from ..ops import Op
 from ..spec import Array, Spec
 
-__all__ = ["Backend", "Call", "Impl", "Packed", "Reference"]
+__all__ = ["Backend", "Call", "Impl", "Packed", "Reference", "in_order"]
 
 Call = Callable[[], None]
 """A step of a plan: all it needs is bound, and it allocates nothing."""
+
+
+def in_order(calls: Sequence[Call]) -> Call:
+    """One call for all."""
+    fixed = tuple(calls)
+    if len(fixed) == 1:
+        return fixed[0]
+
+    def call() -> None:
+        for one in fixed:
+            one()
+
+    return call
 
 
 @dataclass(frozen=True)
@@ -132,12 +145,44 @@ class Backend(Protocol):
         """Uninitialised flat uint8 memory, aligned for the widest access."""
         ...
 
+    def arena(self, nbytes: int) -> Array:
+        """Memory of a program: its own, or one that all programs of the backend share."""
+        ...
+
+    def is_stale(self, arena: Array) -> bool:
+        """Whether a program on that arena has to be bound anew."""
+        ...
+
+    def arena_limit(self) -> int | None:
+        """Most bytes that an arena may take; None where there is no saying."""
+        ...
+
+    def sequence(self, calls: Sequence[tuple[Call, bool]]) -> Call:
+        """One call for all; with each, whether it does nothing but launch."""
+        ...
+
+    def time(self, call: Call) -> float:
+        """Seconds that the device takes for a call."""
+        ...
+
+    def close(self) -> None:
+        """Let go of threads and device."""
+        ...
+
     def view(self, memory: Array, offset: int, spec: Spec, strides: tuple[int, ...]) -> Array:
         """An array inside ``memory``: ``offset`` in bytes, ``strides`` in elements."""
         ...
 
     def upload(self, array: np.ndarray[Any, Any]) -> Array:
         """A constant on the device."""
+        ...
+
+    def adopt(self, array: Any) -> Array:
+        """A caller's array as ``write`` takes it: on the host, or on this device."""
+        ...
+
+    def result(self, spec: Spec, inputs: Iterable[Array]) -> Array:
+        """Uninitialised memory for ``read``, on the side where the inputs are; the caller's."""
         ...
 
     def session(self) -> AbstractContextManager[None]:
@@ -148,6 +193,6 @@ class Backend(Protocol):
         """Copy a caller's array into the device's memory."""
         ...
 
-    def read(self, source: Array) -> np.ndarray[Any, Any]:
-        """A fresh copy, C-contiguous in logical order, that belongs to the caller."""
+    def read(self, source: Array, out: Any = None) -> Any:
+        """A NumPy copy, C-contiguous in logical order, that belongs to the caller: fresh, or in ``out``, made by ``result``."""
         ...

@@ -3,23 +3,25 @@
 ======================  ==============================================
 ``conv``                Conv
 ``linear``              Linear
-``pool``                MaxPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
+``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
 ``activation``          Activation, Epilogue, Softmax
-``elementwise``         Binary
+``elementwise``         Binary, Cast
 ``norm``                BatchNorm
+``ranking``             TopK
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
-``image``               Lookup
+``image``               Lookup, LookupConv
 ======================  ==============================================
 """
 
 from .activation import RELU6, Activation, Epilogue, Softmax
 from .base import Op
 from .conv import Conv
-from .elementwise import Binary
-from .image import Lookup
+from .elementwise import Binary, Cast
+from .image import Lookup, LookupConv
 from .linear import Linear
 from .norm import BatchNorm
-from .pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool, MaxPool
+from .pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool, MaxPool, MinPool
+from .ranking import TopK
 from .shape import Concat, Flatten, Identity, Order, Pad, Reorder, Reshape, Transpose
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "AvgPool",
     "BatchNorm",
     "Binary",
+    "Cast",
     "Concat",
     "Conv",
     "Epilogue",
@@ -37,12 +40,15 @@ __all__ = [
     "Identity",
     "Linear",
     "Lookup",
+    "LookupConv",
     "MaxPool",
+    "MinPool",
     "Op",
     "Order",
     "Pad",
     "Reorder",
     "Reshape",
     "Softmax",
+    "TopK",
     "Transpose",
 ]

@@ -28,11 +28,15 @@ class Op:
     ----------
     layout : {"spatial", "pointwise", "axiswise", "logical"}
         Which order in memory the op wants: channels last; any that its inputs share; its input's, with its axis mapped; logical.
+    maps : tuple of int
+        Which inputs lie as the result does: x and a residual. A spatial op wants those channels last; its others are weights, tables
+        and vectors, for impls to pack.
     validation : {"exact", "rounded", "loose"}
         How an impl may differ from the reference: not at all; by the rounding of a few steps; by that of a long sum.
     """
 
     layout: ClassVar[Layout] = "logical"
+    maps: ClassVar[tuple[int, ...]] = (0,)
     validation: ClassVar[Validation] = "exact"
 
     @property
@@ -70,13 +74,15 @@ def normalise_dim(op: str, dim: int, ndim: int) -> int:
     return dim % ndim
 
 
-def require_float(op: str, **specs: Spec | None) -> None:
-    """Raise unless all given specs share one floating-point dtype."""
+def require_float(op: str, *, wide: tuple[str, ...] = (), **specs: Spec | None) -> None:
+    """Raise unless all given specs share one floating-point dtype; those named in ``wide`` may be float32 beside float16."""
     present = {name: spec for name, spec in specs.items() if spec is not None}
     first = next(iter(present.values()))
     for name, spec in present.items():
         if spec.dtype.kind != "f":
             raise wrong(op, f"{name} must be floating point, got {spec.dtype}; convert it with .astype('float32')", **specs)
+        if name in wide and first.dtype == np.float16 and spec.dtype == np.float32:
+            continue
         if spec.dtype != first.dtype:
             raise wrong(op, f"{name} is {spec.dtype} where {next(iter(present))} is {first.dtype}; convert one of them", **specs)
 

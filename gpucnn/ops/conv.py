@@ -20,7 +20,8 @@ __all__ = ["Conv"]
 class Conv(Op):
     """Cross-correlation of x (n, c, …) with weight (k, c/groups, …), zero padding, in any number of spatial dimensions.
 
-    Inputs: x, weight, bias (k,) or None, residual of the output's shape or None. The kernel is not flipped.
+    Inputs: x, weight, bias (k,) or None, residual of the output's shape or None. The kernel is not flipped. Beside float16 the bias may
+    be float32, the type of the sum that it is added to.
 
     Parameters
     ----------
@@ -44,6 +45,7 @@ class Conv(Op):
     groups: int = 1
     epilogue: Epilogue = NO_EPILOGUE
     layout: ClassVar[Layout] = "spatial"
+    maps: ClassVar[tuple[int, ...]] = (0, 3)
     validation: ClassVar[Validation] = "loose"
 
     def __post_init__(self) -> None:
@@ -72,7 +74,7 @@ class Conv(Op):
             raise wrong(
                 self.name, f"x and weight must have {rank} axes (n, c, …) and (k, c/groups, …), got {x.ndim} and {weight.ndim}", **given
             )
-        require_float(self.name, **given)
+        require_float(self.name, wide=("bias",), **given)
         c, (k, per_group) = x.shape[1], weight.shape[:2]
         if c % self.groups or k % self.groups:
             raise wrong(self.name, f"groups {self.groups} must divide both channel counts, x has {c}, the output {k}", **given)

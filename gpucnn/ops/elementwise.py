@@ -1,4 +1,4 @@
-"""Arithmetic of two inputs with broadcasting."""
+"""Arithmetic of two inputs with broadcasting, and the change of type."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..spec import Array, Spec
-from .base import Layout, Op, Validation, wrong
+from .base import Layout, Op, Validation, require_float, wrong
 
-__all__ = ["BINARY", "Binary"]
+__all__ = ["BINARY", "Binary", "Cast"]
 
 BINARY: dict[str, Callable[[Any], Callable[..., Array]]] = {
     "add": lambda xp: xp.add,
@@ -68,3 +68,34 @@ class Binary(Op):
         return any(batched) and all(
             (s.ndim == rank) if b else (s.ndim < rank or s.shape[0] == 1) for b, s in zip(batched, specs)
         )
+
+
+@dataclass(frozen=True)
+class Cast(Op):
+    """Each element of x in another floating-point type: rounded to nearest even, ±Inf beyond the type's range.
+
+    Parameters
+    ----------
+    dtype : {"float16", "float32", "float64"}
+
+    Notes
+    -----
+    ONNX ``Cast`` among floating-point types.
+    """
+
+    dtype: str
+    layout: ClassVar[Layout] = "pointwise"
+    validation: ClassVar[Validation] = "exact"
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("float16", "float32", "float64"):
+            raise ShapeError(f"cast: dtype must be 'float16', 'float32' or 'float64', got {self.dtype!r}")
+
+    def infer(self, x: Spec) -> tuple[Spec, ...]:
+        """Shape of x."""
+        require_float("cast", x=x)
+        return (Spec(x.shape, np.dtype(self.dtype)),)
+
+    def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:
+        """One ``astype``."""
+        return (x.astype(self.dtype),)

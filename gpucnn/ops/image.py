@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..spec import Array, Spec
+from .activation import Epilogue
 from .base import Layout, Op, Validation, require_rank, wrong
+from .conv import Conv
 
-__all__ = ["Lookup"]
+__all__ = ["Lookup", "LookupConv"]
 
 
 @dataclass(frozen=True)
@@ -39,3 +41,51 @@ class Lookup(Op):
     def flops(self, *specs: Spec) -> int:
         """None."""
         return 0
+
+
+_LOOKUP = Lookup()
+
+
+@dataclass(frozen=True)
+class LookupConv(Op):
+    """A convolution of the values that a table gives for bytes: ``Lookup``, then ``conv``. Padding is zeros beside those values.
+
+    Inputs: x (n, c, …) uint8, table (256, c), weight, bias or None, residual or None. Made by a pass where a backend can do both at
+    once: the values, four times as large as the bytes in float32, are then never written to memory.
+
+    Parameters
+    ----------
+    conv : Conv
+        With its stride, padding and epilogue.
+    """
+
+    conv: Conv
+    layout: ClassVar[Layout] = "spatial"
+    maps: ClassVar[tuple[int, ...]] = (0, 4)
+    validation: ClassVar[Validation] = "loose"
+
+    @property
+    def name(self) -> str:
+        """``lookup_conv2d`` for two spatial axes."""
+        return f"lookup_{self.conv.name}"
+
+    @property
+    def epilogue(self) -> Epilogue:
+        """Of the convolution."""
+        return self.conv.epilogue
+
+    def infer(self, x: Spec, table: Spec, weight: Spec, *rest: Spec | None) -> tuple[Spec, ...]:
+        """The convolution's, of the values."""
+        return self.conv.infer(_LOOKUP.infer(x, table)[0], weight, *rest)
+
+    def reference(self, xp: Any, x: Array, table: Array, weight: Array, *rest: Array | None) -> tuple[Array, ...]:
+        """One after the other."""
+        return self.conv.reference(xp, _LOOKUP.reference(xp, x, table)[0], weight, *rest)
+
+    def flops(self, x: Spec, table: Spec, weight: Spec, *rest: Spec | None) -> int:
+        """The convolution's."""
+        return self.conv.flops(_LOOKUP.infer(x, table)[0], weight, *rest)
+
+    def keeps_batch(self, batched: tuple[bool, ...], *specs: Spec | None) -> bool:
+        """As the convolution, with a constant table."""
+        return not batched[1] and self.conv.keeps_batch((batched[0], *batched[2:]), *(specs[0], *specs[2:]))

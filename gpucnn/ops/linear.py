@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..spec import Array, Spec
 from .activation import NO_EPILOGUE, Epilogue
 from .base import Layout, Op, Validation, accumulator, require_float, require_rank, wrong
@@ -16,10 +18,14 @@ __all__ = ["Linear"]
 class Linear(Op):
     """``y = x·weightᵀ + bias`` for x (…, in), weight (out, in), bias (out,) or None, residual (…, out) or None.
 
+    Beside float16 the bias may be float32, the type of the sum that it is added to.
+
     Parameters
     ----------
     epilogue : Epilogue
         What a pass has fused behind the sum.
+    out_dtype : {None, "float32"}
+        Type of the result where it is not that of x: a 16-bit net's scores are worth the sum's own precision.
 
     Notes
     -----
@@ -27,7 +33,9 @@ class Linear(Op):
     """
 
     epilogue: Epilogue = NO_EPILOGUE
+    out_dtype: str | None = None
     layout: ClassVar[Layout] = "logical"
+    maps: ClassVar[tuple[int, ...]] = (0, 3)
     validation: ClassVar[Validation] = "loose"
 
     def infer(self, x: Spec, weight: Spec, bias: Spec | None = None, residual: Spec | None = None) -> tuple[Spec, ...]:
@@ -36,7 +44,7 @@ class Linear(Op):
         require_rank("linear", x, 1)
         if weight.ndim != 2:
             raise wrong("linear", f"weight must have 2 axes (out, in), got {weight.ndim}", **given)
-        require_float("linear", **given)
+        require_float("linear", wide=("bias",), **given)
         if x.shape[-1] != weight.shape[1]:
             raise wrong("linear", f"weight takes {weight.shape[1]} features, the last axis of x has {x.shape[-1]}", **given)
         if bias is not None and bias.shape != weight.shape[:1]:
@@ -44,7 +52,7 @@ class Linear(Op):
         shape = (*x.shape[:-1], weight.shape[0])
         if residual is not None and residual.shape != shape:
             raise wrong("linear", f"residual must have the output's shape {shape}", **given)
-        return (Spec(shape, x.dtype),)
+        return (Spec(shape, np.dtype(self.out_dtype or x.dtype)),)
 
     def reference(
         self, xp: Any, x: Array, weight: Array, bias: Array | None = None, residual: Array | None = None
@@ -54,7 +62,7 @@ class Linear(Op):
         acc = xp.matmul(x.astype(wide), weight.astype(wide).T)
         if bias is not None:
             acc = acc + bias.astype(wide)
-        return (self.epilogue.reference(xp, acc, residual).astype(x.dtype),)
+        return (self.epilogue.reference(xp, acc, residual).astype(self.out_dtype or x.dtype),)
 
     def flops(self, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Two per multiply-add."""

@@ -15,7 +15,8 @@ __all__ = ["BatchNorm"]
 class BatchNorm(Op):
     """``(x − mean)/sqrt(var + eps)·weight + bias`` per channel, with the statistics of training.
 
-    Inputs: x (n, c, …); mean, var, and weight and bias or None: (c,).
+    Inputs: x (n, c, …); mean, var, and weight and bias or None: (c,), which may be float32 beside a float16 x (a variance does not fit
+    the range of float16).
 
     Notes
     -----
@@ -35,7 +36,7 @@ class BatchNorm(Op):
         """Shape and dtype of x."""
         given = {"x": x, "running_mean": mean, "running_var": var, "weight": weight, "bias": bias}
         require_rank(self.name, x, 2)
-        require_float(self.name, **given)
+        require_float(self.name, wide=("running_mean", "running_var", "weight", "bias"), **given)
         for name, spec in given.items():
             if name != "x" and spec is not None and spec.shape != (x.shape[1],):
                 raise wrong(self.name, f"{name} must have shape {x.shape[1]}, one value a channel of x", **given)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar
@@ -13,7 +15,7 @@ from ..spec import Array, Spec
 from .base import Layout, Op, Validation, accumulator, require_float, require_rank, wrong
 from .window import Padding, output_sizes, pad_spatial, resolve_padding, windows
 
-__all__ = ["AdaptiveAvgPool", "AvgPool", "GlobalAvgPool", "MaxPool"]
+__all__ = ["AdaptiveAvgPool", "AvgPool", "GlobalAvgPool", "MaxPool", "MinPool"]
 
 
 def _check(op: str, kernel: tuple[int, ...], **fields: tuple[int, ...]) -> None:
@@ -32,6 +34,34 @@ def _check_padding(op: str, padding: Padding) -> None:
 def _check_rank(op: str, x: Spec, spatial: int) -> None:
     if x.ndim != spatial + 2:
         raise wrong(op, f"x must have {spatial + 2} axes (n, c, …), got {x.ndim}", x=x)
+
+
+def _infer_extreme(op: MaxPool | MinPool, x: Spec) -> Spec:
+    """Spec of the values of both."""
+    _check_rank(op.name, x, len(op.kernel_size))
+    if x.dtype.kind not in "fiu":
+        raise wrong(op.name, f"x must be a number, got {x.dtype}", x=x)
+    out = output_sizes(op.name, x.shape[2:], op.kernel_size, op.stride, op.pads(x), op.dilation, op.ceil_mode)
+    return Spec((*x.shape[:2], *out), x.dtype)
+
+
+def _extremes(xp: Any, op: MaxPool | MinPool, x: Array, worst: Any, beats: Callable[[Any, Any], Any]) -> tuple[Array, Array]:
+    """Best of each window and its place in the plane, running over the kernel positions: the first of equals, NaN before all numbers."""
+    spec = Spec(x.shape, x.dtype)
+    pads, out = op.pads(spec), op.infer(spec)[0].shape[2:]
+    geometry = op.kernel_size, op.stride, op.dilation, out
+    padded = pad_spatial(xp, x, pads, worst, *geometry)
+    plane = xp.arange(prod(x.shape[2:]), dtype=np.int64).reshape(1, 1, *x.shape[2:])
+    places = windows(pad_spatial(xp, plane, pads, -1, *geometry), *geometry)
+    best = xp.full((*x.shape[:2], *out), worst, dtype=x.dtype)
+    where = xp.full(best.shape, -1, dtype=np.int64)
+    for (_, window), (_, place) in zip(windows(padded, *geometry), places):
+        better = (place >= 0) & (beats(window, best) | (where < 0))
+        if x.dtype.kind == "f":
+            better = better | ((place >= 0) & xp.isnan(window) & ~xp.isnan(best))
+        where = xp.where(better, place, where)
+        best = xp.where(better, window, best)
+    return best, where
 
 
 @dataclass(frozen=True)
@@ -77,31 +107,66 @@ class MaxPool(Op):
 
     def infer(self, x: Spec) -> tuple[Spec, ...]:
         """(n, c, …), and the indices where asked for."""
-        _check_rank(self.name, x, len(self.kernel_size))
-        if x.dtype.kind not in "fiu":
-            raise wrong(self.name, f"x must be a number, got {x.dtype}", x=x)
-        out = output_sizes(self.name, x.shape[2:], self.kernel_size, self.stride, self.pads(x), self.dilation, self.ceil_mode)
-        values = Spec((*x.shape[:2], *out), x.dtype)
+        values = _infer_extreme(self, x)
         return (values, Spec(values.shape, np.dtype(np.int64))) if self.return_indices else (values,)
 
     def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:
         """A running maximum over the kernel positions."""
-        spec = Spec(x.shape, x.dtype)
-        pads, out = self.pads(spec), self.infer(spec)[0].shape[2:]
         lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-        geometry = self.kernel_size, self.stride, self.dilation, out
-        padded = pad_spatial(xp, x, pads, lowest, *geometry)
-        plane = xp.arange(prod(x.shape[2:]), dtype=np.int64).reshape(1, 1, *x.shape[2:])
-        places = windows(pad_spatial(xp, plane, pads, -1, *geometry), *geometry)
-        best = xp.full((*x.shape[:2], *out), lowest, dtype=x.dtype)
-        where = xp.full(best.shape, -1, dtype=np.int64)
-        for (_, window), (_, place) in zip(windows(padded, *geometry), places):
-            better = (place >= 0) & ((window > best) | (where < 0))
-            if x.dtype.kind == "f":
-                better = better | ((place >= 0) & xp.isnan(window) & ~xp.isnan(best))
-            where = xp.where(better, place, where)
-            best = xp.where(better, window, best)
+        best, where = _extremes(xp, self, x, lowest, operator.gt)
         return (best, where) if self.return_indices else (best,)
+
+    def flops(self, x: Spec) -> int:
+        """One comparison per window element."""
+        return self.infer(x)[0].size * prod(self.kernel_size)
+
+
+@dataclass(frozen=True)
+class MinPool(Op):
+    """Minimum of each window of x (n, c, …), ``−max(−x)``; padding counts as +inf, NaN in a window gives NaN.
+
+    Parameters
+    ----------
+    kernel_size, stride, dilation : tuple of int
+        One per spatial axis, pixels.
+    padding : tuple of (int, int), or {"same", "same_lower", "valid"}
+    ceil_mode : bool
+        Round the number of windows up.
+
+    Notes
+    -----
+    No framework defines it; the windows are those of ``MaxPool``.
+    """
+
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Padding = ((0, 0), (0, 0))
+    dilation: tuple[int, ...] = (1, 1)
+    ceil_mode: bool = False
+    layout: ClassVar[Layout] = "spatial"
+    validation: ClassVar[Validation] = "exact"
+
+    def __post_init__(self) -> None:
+        _check(self.name, self.kernel_size, stride=self.stride, dilation=self.dilation)
+        _check_padding(self.name, self.padding)
+
+    @property
+    def name(self) -> str:
+        """``min_pool2d`` for two spatial axes."""
+        return f"min_pool{len(self.kernel_size)}d"
+
+    def pads(self, x: Spec) -> tuple[tuple[int, int], ...]:
+        """Padding in pixels for this input."""
+        return resolve_padding(self.name, self.padding, x.shape[2:], self.kernel_size, self.stride, self.dilation)
+
+    def infer(self, x: Spec) -> tuple[Spec, ...]:
+        """(n, c, …)."""
+        return (_infer_extreme(self, x),)
+
+    def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:
+        """A running minimum over the kernel positions: negating would overflow where x is unsigned."""
+        highest = np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).max
+        return (_extremes(xp, self, x, highest, operator.lt)[0],)
 
     def flops(self, x: Spec) -> int:
         """One comparison per window element."""

@@ -1,6 +1,7 @@
 """Graph to graph: what is made simpler, fused and laid out before a plan is drawn up. One function a file."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ..graph import Graph
 from .alias_buffers import alias_buffers
@@ -9,15 +10,55 @@ from .drop_identities import drop_identities
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
 from .fuse_epilogues import fuse_epilogues
+from .fuse_lookup import fuse_lookup
+from .lower_precision import lower_precision
 
-__all__ = ["PASSES", "alias_buffers", "assign_layouts", "drop_identities", "fold_batch_norm", "fold_constants", "fuse_epilogues"]
+__all__ = [
+    "LAY_OUT",
+    "PASSES",
+    "PASSES_FLOAT16",
+    "SIMPLIFY",
+    "Pass",
+    "WhereSupported",
+    "alias_buffers",
+    "assign_layouts",
+    "drop_identities",
+    "fold_batch_norm",
+    "fold_constants",
+    "fuse_epilogues",
+    "fuse_lookup",
+    "lower_precision",
+]
 
-PASSES: tuple[Callable[[Graph], None], ...] = (
+
+@dataclass(frozen=True)
+class WhereSupported:
+    """A pass that makes ops which not every backend has an impl for: its second argument answers whether this one does."""
+
+    run: Callable[[Graph, Callable[..., bool]], None]
+
+
+Pass = Callable[[Graph], None] | WhereSupported
+
+SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     fold_constants,  # first, so that the rest sees weights as constants
     drop_identities,  # so that conv and batch norm, conv and ReLU become neighbours
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution
     fuse_epilogues,
+)
+"""What a net is made into before its types are settled."""
+
+LAY_OUT: tuple[Pass, ...] = (
+    WhereSupported(fuse_lookup),  # after the passes that look for a convolution, and with the types that it will have
     assign_layouts,  # on the nodes that are left
     alias_buffers,  # last: it needs the final nodes and orders
 )
+
+PASSES: tuple[Pass, ...] = (*SIMPLIFY, *LAY_OUT)
 """In the order in which they run; each changes the graph that it is given."""
+
+PASSES_FLOAT16: tuple[Pass, ...] = (
+    *SIMPLIFY,
+    lower_precision,  # after folding and fusing, so that a constant is rounded once; before layouts, which its casts need too
+    *LAY_OUT,
+)

@@ -32,7 +32,7 @@ def assign_layouts(graph: Graph) -> None:
         for i, v in enumerate(node.inputs):
             full_rank = v is not None and v.ndim == node.outputs[0].ndim and v.ndim >= 3
             must = full_rank if layout != "logical" else v is not None and v.ndim >= 3
-            if layout == "spatial" and i not in (0, 3):
+            if layout == "spatial" and i not in node.op.maps:
                 must = False  # weights and per-channel vectors: the impl packs them
             if v is None or v.is_constant or not must or v.order == order:
                 wanted.append(v)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node
-from ..ops import AvgPool, Concat, Flatten, Identity, MaxPool, Pad, Reshape, Transpose
+from ..ops import AvgPool, Concat, Flatten, Identity, MaxPool, MinPool, Pad, Reshape, Transpose
 
 __all__ = ["drop_identities"]
 
@@ -19,8 +19,9 @@ def _does_nothing(node: Node) -> bool:
             return dims == tuple(range(len(dims)))
         case Concat():
             return len(node.inputs) == 1
-        case MaxPool(kernel_size=k, padding=p) | AvgPool(kernel_size=k, padding=p, divisor_override=None):
-            return set(k) == {1} and (isinstance(p, str) or not any(a for pair in p for a in pair))
+        case MaxPool() | MinPool() | AvgPool(divisor_override=None):
+            padded = not isinstance(op.padding, str) and any(a for pair in op.padding for a in pair)
+            return set(op.kernel_size) == {1} and not padded
         case _:
             return False
 

@@ -47,12 +47,13 @@ class _Launch(ctypes.Structure):
     )
 
 
-def available() -> tuple[bool, str]:
-    """Whether kernels can be emulated here, and if not, why and what to install."""
+def available(run: bool = True) -> tuple[bool, str]:
+    """Whether kernels can be emulated here (compiled for a GPU, where not ``run``), and if not, why and what to install."""
     try:
         nvrtc.identity()
-        build.compiler()
         build.cache_folder()
+        if run:
+            build.compiler()
     except UnavailableError as error:
         return False, str(error)
     return True, ""
@@ -264,9 +265,12 @@ def _buffers(args: Sequence[Any]) -> list[_Array]:
     ]
 
 
-def require() -> None:
-    """For tests: skip with the reason where the emulator cannot run, or fail if GPUCNN_REQUIRE_EMULATOR is 1."""
-    usable, reason = available()
+def require(run: bool = True) -> None:
+    """For tests: skip with the reason where kernels cannot be emulated (or compiled, if not ``run``).
+
+    With GPUCNN_REQUIRE_EMULATOR=1 the test fails instead.
+    """
+    usable, reason = available(run)
     if not usable:
         import pytest
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .errors import CompileError, UnavailableError
 
-__all__ = ["Resources", "compile_cubin_log", "compile_ptx", "identity", "locate", "supported_archs"]
+__all__ = ["Resources", "compile_cubin_log", "compile_ptx", "identity", "locate", "supported_archs", "version"]
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,20 @@ def _library() -> ctypes.CDLL:
 
 
 @lru_cache(maxsize=1)
-def identity() -> str:
-    """NVRTC, the headers and how this file calls them, for cache keys."""
+def version() -> str:
+    """NVRTC's version, such as ``"13.5"``."""
     major, minor = ctypes.c_int(), ctypes.c_int()
     _library().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
+    return f"{major.value}.{minor.value}"
+
+
+@lru_cache(maxsize=1)
+def identity() -> str:
+    """NVRTC, the headers and how this file calls them, for cache keys."""
     headers = [h / "cuda_fp16.hpp" for h in locate()[1]]
     stamps = [f"{h.stat().st_size}:{h.stat().st_mtime_ns}" for h in headers if h.exists()]
     here = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    return f"nvrtc {major.value}.{minor.value} {locate()[0]} {' '.join(stamps)} {here}"
+    return f"nvrtc {version()} {locate()[0]} {' '.join(stamps)} {here}"
 
 
 def supported_archs() -> tuple[str, ...]:

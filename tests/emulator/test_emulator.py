@@ -97,7 +97,18 @@ class TestResults:
 
 
 class TestBugs:
-    """Each bug is found: by check mode with its place, or because the result is wrong."""
+    """Each bug is found: by check mode with its place, or because the result is wrong. ``test_planted_bugs.py`` does it in our kernels.
+
+    ======================================= =============================================================
+    missing barrier                         NO_FIRST_BARRIER, small ones
+    second barrier of a pipelined loop      NO_SECOND_BARRIER, both sides of a race
+    wrong wait count                        WAIT=STAGES, with check mode and by the result
+    off-by-one read, write                  READ_PAST_END, WRITE_PAST_END; of shared memory: small ones
+    misaligned vector                       small ones; cp.async and ldmatrix
+    swapped operands of mma, stray .trans   SWAPPED_OPERANDS, STRAY_TRANS, by the result
+    dropped src-size                        NO_SOURCE_SIZE, by the result
+    ======================================= =============================================================
+    """
 
     @pytest.mark.parametrize(
         ("bug", "message"),
@@ -128,6 +139,11 @@ class TestBugs:
             ("__shared__ float s[64]; if (i < 30) s[i] = 1; __syncthreads(); y[i] = s[i];", r"no thread has written yet .*: byte \d+ of s"),
             ("__shared__ float s[32], t[32]; s[i] = t[i] = i; __syncthreads(); y[i] = s[i + 1];", "byte 128 of s, which has 128 bytes"),
             ("*(float4*)(y + 1 + 4 * (i & 1)) = make_float4(1, 2, 3, 4);", "misaligned write of 16 bytes at byte 4 of argument 0"),
+            (
+                "__shared__ __align__(16) float s[132]; for (int j = 0; j < 4; j++) s[i * 4 + j] = i; __syncthreads();"
+                " float4 v = *(float4*)(s + 2 * i); y[i] = v.x + v.y + v.z + v.w;",
+                r"misaligned read of 16 bytes at byte \d+ of s",
+            ),
             ("if (i > 7) return; __syncthreads(); y[i] = i;", "__syncthreads was reached by only 8 of 32 threads; the others have exited"),
             ("if (i > 7) __syncthreads(); else { y[i] = i; __syncthreads(); }", "warp 0 is divided between two __syncthreads"),
             ("__shared__ float s[32]; s[i] = i; y[i] = s[i ^ 1];", "race: read of byte|no thread has written yet"),
@@ -146,6 +162,29 @@ class TestBugs:
         x.flags.writeable = False
         with pytest.raises(KernelError, match=message):
             kernel(source, "bug", check=True)((2,), (32,), (np.zeros(64, np.float32), x))
+
+    @pytest.mark.parametrize("check", [False, True])
+    @pytest.mark.parametrize(
+        ("instruction", "message"),
+        [
+            ("cp.async.cg.shared.global [%0 + 8], [%1], 16;", "cp.async: misaligned copy of 16 bytes"),
+            ("cp.async.cg.shared.global [%0], [%1 + 4], 16;", "cp.async: misaligned copy of 16 bytes"),
+            ("cp.async.ca.shared.global [%0 + 2], [%1], 4;", "cp.async: misaligned copy of 4 bytes"),
+            ("{.reg .b32 r; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {r}, [%0 + 8];}", "ldmatrix: row address .* is not a multiple of 16"),
+        ],
+    )
+    def test_misaligned_instructions(self, instruction, message, check):
+        source = r"""extern "C" __global__ void bug(const float* x) {
+            __shared__ __align__(16) float s[256];
+            for (int j = threadIdx.x; j < 256; j += 32) s[j] = 0.f;
+            __syncthreads();
+            unsigned to = (unsigned)__cvta_generic_to_shared(s + threadIdx.x * 4);
+            asm volatile("INSTRUCTION" :: "r"(to), "l"(x + threadIdx.x * 4) : "memory");
+        }""".replace("INSTRUCTION", instruction)
+        raw = np.zeros(256, np.float32)
+        start = -raw.ctypes.data % 16 // 4
+        with pytest.raises(KernelError, match=message):
+            kernel(source, "bug", check=check)((1,), (32,), (raw[start:],))
 
     def test_legal_orders_are_not_reported(self):
         source = r"""extern "C" __global__ void fine(float* y, int* count) {

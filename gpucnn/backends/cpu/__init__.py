@@ -5,6 +5,7 @@ from ...ops import (
     AvgPool,
     BatchNorm,
     Binary,
+    Cast,
     Concat,
     Conv,
     Flatten,
@@ -13,6 +14,7 @@ from ...ops import (
     Linear,
     Lookup,
     MaxPool,
+    MinPool,
     Op,
     Pad,
     Reorder,
@@ -28,13 +30,14 @@ from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
     BinaryUfunc,
+    CastCopy,
     ConcatCopy,
     CopyOnly,
     LookupTake,
     PadCopy,
     SoftmaxRows,
 )
-from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines
+from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
 
 __all__ = ["IMPLS", "CpuBackend"]
 
@@ -42,10 +45,12 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col()),
     Linear: (LinearGemm(),),
     MaxPool: (MaxPoolLines(),),
+    MinPool: (MinPoolLines(),),
     AvgPool: (AvgPoolLines(),),
     GlobalAvgPool: (GlobalAvgPoolSum(),),
     Activation: (ActivationInPlace(),),
     Binary: (BinaryUfunc(),),
+    Cast: (CastCopy(),),
     BatchNorm: (BatchNormScale(),),
     Softmax: (SoftmaxRows(),),
     Lookup: (LookupTake(),),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from ...errors import ShapeError
 from ...ops import Op
 from ...spec import Array, Spec
-from ..base import Call, Impl
+from ..base import Call, Impl, in_order
 from .threads import blas_threads
 
 __all__ = ["CpuBackend", "Scratch"]
@@ -50,6 +52,18 @@ class CpuBackend:
         start = -raw.ctypes.data % _LINE
         return raw[start : start + nbytes]
 
+    def arena(self, nbytes: int) -> Array:
+        """Memory of the program's own: programs run side by side."""
+        return self.allocate(nbytes)
+
+    def is_stale(self, arena: Array) -> bool:
+        """Never."""
+        return False
+
+    def arena_limit(self) -> int | None:
+        """None: batches are small here."""
+        return None
+
     def view(self, memory: Array, offset: int, spec: Spec, strides: tuple[int, ...]) -> Array:
         """An array inside ``memory``."""
         if spec.size == 0:
@@ -61,13 +75,27 @@ class CpuBackend:
         """The array itself."""
         return np.asarray(array)
 
+    def adopt(self, array: Any) -> Array:
+        """What NumPy makes of it; an array on a GPU is refused rather than fetched without a word."""
+        if hasattr(array, "__cuda_array_interface__") and not isinstance(array, np.ndarray):
+            kind = type(array).__name__
+            raise ShapeError(f"the array ({kind}) lies on a GPU, the model runs on the CPU: fetch it, or load with device='cuda'")
+        return np.asarray(array)
+
+    def result(self, spec: Spec, inputs: Iterable[Array]) -> Array:
+        """Fresh memory."""
+        return np.empty(spec.shape, spec.dtype)
+
     def write(self, target: Array, source: Array) -> None:
         """Copy, whatever the order in memory."""
         np.copyto(target, source, casting="same_kind")
 
-    def read(self, source: Array) -> Any:
+    def read(self, source: Array, out: Any = None) -> Any:
         """A C-contiguous copy."""
-        return np.array(source, order="C")
+        if out is None:
+            return np.array(source, order="C")
+        np.copyto(out, source)
+        return out
 
     # -- work
 
@@ -85,10 +113,8 @@ class CpuBackend:
         """One call that runs all tasks: in order, or task i on lane ``i % parts``."""
         if parts == 1 or len(tasks) == 1:
             calls = tuple(call for task in tasks for call in task)
-            if len(calls) <= 1:
-                return calls[0] if calls else None
-            return lambda: _run(calls)
-        lanes = [tuple(call for task in tasks[i::parts] for call in task) for i in range(min(parts, len(tasks)))]
+            return in_order(calls) if calls else None
+        lanes = [in_order([call for task in tasks[i::parts] for call in task]) for i in range(min(parts, len(tasks)))]
         assert self._pool is not None
         return _spread(self._pool, lanes)
 
@@ -105,26 +131,31 @@ class CpuBackend:
             self._agreed[key] = bool((y == y[:1]).all())
         return self._agreed[key]
 
+    def sequence(self, calls: Sequence[tuple[Call, bool]]) -> Call:
+        """One after the other."""
+        return in_order([call for call, _ in calls])
+
+    def time(self, call: Call) -> float:
+        """Seconds by the clock."""
+        begin = time.perf_counter()
+        call()
+        return time.perf_counter() - begin
+
     def close(self) -> None:
         """Stop the lanes' threads."""
         if self._pool is not None:
             self._pool.shutdown()
 
 
-def _run(calls: tuple[Call, ...]) -> None:
-    for call in calls:
-        call()
-
-
-def _spread(pool: ThreadPoolExecutor, lanes: list[tuple[Call, ...]]) -> Call:
-    def lane(calls: tuple[Call, ...]) -> None:
+def _spread(pool: ThreadPoolExecutor, lanes: list[Call]) -> Call:
+    def run(lane: Call) -> None:
         with np.errstate(all="ignore"):  # a thread has its own state
-            _run(calls)
+            lane()
 
     def call() -> None:
-        waiting = [pool.submit(lane, calls) for calls in lanes[1:]]
+        waiting = [pool.submit(run, lane) for lane in lanes[1:]]
         try:
-            _run(lanes[0])
+            lanes[0]()
         finally:
             for future in waiting:
                 future.result()

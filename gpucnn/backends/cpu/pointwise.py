@@ -7,14 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import Activation, BatchNorm, Binary, Concat, Lookup, Op, Pad, Softmax
+from ...ops import Activation, BatchNorm, Binary, Cast, Concat, Lookup, Op, Pad, Softmax
 from ...ops.elementwise import BINARY
 from ...spec import Spec
 from ..base import Call, Impl
 from .backend import CpuBackend, copy
 from .epilogue import activate
 
-__all__ = ["ActivationInPlace", "BatchNormScale", "BinaryUfunc", "ConcatCopy", "CopyOnly", "LookupTake", "PadCopy", "SoftmaxRows"]
+__all__ = [
+    "ActivationInPlace",
+    "BatchNormScale",
+    "BinaryUfunc",
+    "CastCopy",
+    "ConcatCopy",
+    "CopyOnly",
+    "LookupTake",
+    "PadCopy",
+    "SoftmaxRows",
+]
 
 
 class ActivationInPlace(Impl):
@@ -51,6 +61,23 @@ class BinaryUfunc(Impl):
         """One call."""
         ufunc, (x, y), out = BINARY[op.kind](np), inputs, outputs[0]
         return lambda: ufunc(x, y, out=out)
+
+
+class CastCopy(Impl):
+    """One copy into the other type."""
+
+    name = "cast"
+    numerics = "exact"
+
+    def supports(self, op: Cast, x: Spec) -> bool:
+        """Everything."""
+        return True
+
+    def bind(
+        self, backend: CpuBackend, op: Cast, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """One call."""
+        return copy(outputs[0], inputs[0])
 
 
 class BatchNormScale(Impl):

@@ -8,24 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import AvgPool, GlobalAvgPool, MaxPool
+from ...ops import AvgPool, GlobalAvgPool, MaxPool, MinPool
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CpuBackend, Scratch
 from .frame import Frame
 from .gemm import blocks
 
-__all__ = ["AvgPoolLines", "GlobalAvgPoolSum", "MaxPoolLines"]
+__all__ = ["AvgPoolLines", "GlobalAvgPoolSum", "MaxPoolLines", "MinPoolLines"]
 
 
-def _frame(op: MaxPool | AvgPool, x: Any, width: int, fill: float) -> Frame:
+def _frame(op: MaxPool | MinPool | AvgPool, x: Any, width: int, fill: float) -> Frame:
     spec = Spec(tuple(x.shape), np.dtype(np.float32))
     (kh, kw), (sh, sw), (dh, dw) = op.kernel_size, op.stride, op.dilation
     pads = op.pads(spec)
     return Frame(x.transpose(0, 2, 3, 1), (kh, kw), (sh, sw), (dh, dw), (pads[0][0], pads[1][0]), width, fill)
 
 
-def _workspace(op: MaxPool | AvgPool, x: Spec) -> int:
+def _workspace(op: MaxPool | MinPool | AvgPool, x: Spec) -> int:
     """Of the largest block: the padded input, and its lines folded together."""
     n, c, p, q = op.infer(x)[0].shape
     (kh, kw), (sh, sw), (dh, dw) = op.kernel_size, op.stride, op.dilation
@@ -55,6 +55,21 @@ def _chain(ufunc: Any, parts: list[Array], out: Array) -> list[Call]:
     return first + [lambda part=part: ufunc(out, part, out=out) for part in parts[2:]]
 
 
+def _bind_extreme(
+    backend: CpuBackend, op: MaxPool | MinPool, x: Any, y: Any, workspace: Sequence[Any], ufunc: Any, fill: float
+) -> Call | None:
+    """Fold each block of lines."""
+    out = y.transpose(0, 2, 3, 1)
+    n, p, q, c = out.shape
+    frame = _frame(op, x, q, fill)
+    parts = backend.lanes_for(out.size * prod(op.kernel_size), 1 << 21)
+    tasks = [
+        _fold(ufunc, frame, Scratch(workspace[i % parts]), b, out[b[0] : b[1], b[2] : b[3]])
+        for i, b in enumerate(blocks(n, p, q, c, 1, parts))
+    ]
+    return backend.schedule(tasks, parts)
+
+
 class MaxPoolLines(Impl):
     """Running maximum of whole lines; ``numpy.maximum`` lets NaN through."""
 
@@ -73,15 +88,28 @@ class MaxPoolLines(Impl):
         self, backend: CpuBackend, op: MaxPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """Fold each block of lines."""
-        out = outputs[0].transpose(0, 2, 3, 1)
-        n, p, q, c = out.shape
-        frame = _frame(op, inputs[0], q, -np.inf)
-        parts = backend.lanes_for(out.size * prod(op.kernel_size), 1 << 21)
-        tasks = [
-            _fold(np.maximum, frame, Scratch(workspace[i % parts]), b, out[b[0] : b[1], b[2] : b[3]])
-            for i, b in enumerate(blocks(n, p, q, c, 1, parts))
-        ]
-        return backend.schedule(tasks, parts)
+        return _bind_extreme(backend, op, inputs[0], outputs[0], workspace, np.maximum, -np.inf)
+
+
+class MinPoolLines(Impl):
+    """Running minimum of whole lines; ``numpy.minimum`` lets NaN through."""
+
+    name = "min_pool_lines"
+    numerics = "exact"
+
+    def supports(self, op: MinPool, x: Spec) -> bool:
+        """Float32 in two dimensions."""
+        return x.dtype == np.float32 and x.ndim == 4
+
+    def workspace(self, op: MinPool, x: Spec) -> int:
+        """Padded input and folded lines of a block."""
+        return _workspace(op, x)
+
+    def bind(
+        self, backend: CpuBackend, op: MinPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Fold each block of lines."""
+        return _bind_extreme(backend, op, inputs[0], outputs[0], workspace, np.minimum, np.inf)
 
 
 class AvgPoolLines(Impl):

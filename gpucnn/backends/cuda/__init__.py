@@ -2,21 +2,27 @@
 
 from ...ops import (
     Activation,
+    AdaptiveAvgPool,
     AvgPool,
     BatchNorm,
     Binary,
+    Cast,
     Concat,
     Conv,
     Flatten,
     GlobalAvgPool,
     Identity,
+    Linear,
     Lookup,
+    LookupConv,
     MaxPool,
+    MinPool,
     Op,
     Pad,
     Reorder,
     Reshape,
     Softmax,
+    TopK,
     Transpose,
 )
 from ..base import Impl
@@ -24,22 +30,31 @@ from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
 from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel
-from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, LookupKernel
-from .pool import AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect
+from .linear import LinearCublas
+from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel
+from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import SoftmaxKernel
+from .stem import ConvStemMma, ConvStemSimt
+from .topk import TopKKernel
 
 __all__ = ["IMPLS", "CudaBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
-    Conv: (ConvDepthwiseDirect(), ConvIgemmMma(), ConvIgemmSimt()),
+    Conv: (ConvDepthwiseDirect(), ConvStemMma(), ConvStemSimt(), ConvIgemmMma(), ConvIgemmSimt()),
+    Linear: (LinearCublas(),),
     MaxPool: (MaxPoolDirect(),),
+    MinPool: (MinPoolDirect(),),
     AvgPool: (AvgPoolDirect(),),
     GlobalAvgPool: (GlobalAvgPoolDirect(),),
+    AdaptiveAvgPool: (AdaptiveAvgPoolDirect(),),
     Activation: (ActivationKernel(),),
     Binary: (BinaryKernel(),),
+    Cast: (CastKernel(),),
     BatchNorm: (BatchNormKernel(),),
     Softmax: (SoftmaxKernel(),),
+    TopK: (TopKKernel(),),
     Lookup: (LookupKernel(),),
+    LookupConv: (ConvStemMma(lookup=True), ConvStemSimt(lookup=True)),
     Concat: (ConcatKernel(),),
     Pad: (PadKernel(),),
     Reorder: (CopyKernel(),),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...spec import Array, Spec
+from ..base import Call
 from .source import Source
 
 __all__ = ["Dim3", "Driver", "Kernel", "Limits"]
@@ -57,6 +58,10 @@ class Driver(Protocol):
     xp: Any
     limits: Limits
 
+    def adopt(self, array: Any) -> Any:
+        """A caller's array that lies on the device, as one of ``xp``; any other as it is."""
+        ...
+
     def kernel(self, source: Source, function: str, macros: Mapping[str, int]) -> Kernel:
         """Compile, or find what is compiled already."""
         ...
@@ -77,8 +82,12 @@ class Driver(Protocol):
         """Copy a caller's array, host or device, to the device; dtype and order may differ."""
         ...
 
-    def read(self, source: Array) -> Any:
-        """A fresh NumPy copy, C-contiguous."""
+    def read(self, source: Array, out: Any = None) -> Any:
+        """A NumPy copy, C-contiguous: fresh, or in ``out``."""
+        ...
+
+    def prepare_gemm(self) -> None:
+        """Load what ``gemm`` needs, so that no step has to."""
         ...
 
     def gemm(self, a: Array, b: Array, out: Array) -> None:
@@ -86,5 +95,25 @@ class Driver(Protocol):
         ...
 
     def session(self) -> AbstractContextManager[None]:
-        """While open, this device and its stream are current."""
+        """While open, this device and its stream are current, and other threads wait."""
+        ...
+
+    def capture(self, run: Callable[[], None]) -> Call:
+        """What ``run`` launches as one call, without Python in between; ``run`` has run once before."""
+        ...
+
+    def time(self, run: Callable[[], None]) -> float:
+        """Seconds that the device takes for what ``run`` launches."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait until everything launched is done."""
+        ...
+
+    def free_memory(self) -> int:
+        """Bytes that could still be allocated."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device."""
         ...

@@ -15,12 +15,25 @@ from ..base import Call, Impl
 from .backend import CudaBackend, launch
 from .geometry import address, divisor, scalars
 
-__all__ = ["MOST_AXES", "Axis", "ConcatKernel", "CopyKernel", "PadKernel", "element_strides", "fold", "movable", "same_place", "walk"]
+__all__ = [
+    "MOST_AXES",
+    "Axis",
+    "ConcatKernel",
+    "CopyKernel",
+    "PadKernel",
+    "element_strides",
+    "fold",
+    "movable",
+    "moved_rows",
+    "same_place",
+    "walk",
+]
 
 MOST_AXES = 5
 _MOST_ITEMS = 2**31 - 2**12  # an index of the last block must still be an int32
 _THREADS, _EACH, _TILE = 256, 4, 32  # as in kernels/copy.cu
 _LEAST_TILED = 8  # on an axis shorter than that, most of a tile would lie idle
+_PAD_MODES = {"reflect": 0, "replicate": 1, "circular": 2}  # as in kernels/copy.cu
 
 Args = tuple[Any, ...]
 
@@ -49,8 +62,12 @@ def element_strides(x: Array) -> tuple[int, ...]:
     return tuple(int(s) // x.dtype.itemsize for s in x.strides)
 
 
-def fold(shape: Sequence[int], *strides: Sequence[int], pads: Sequence[tuple[int, int]] | None = None) -> tuple[Axis, ...]:
+def fold(
+    shape: Sequence[int], *strides: Sequence[int], pads: Sequence[tuple[int, int]] | None = None, mapped: bool = False
+) -> tuple[Axis, ...]:
     """The fewest axes on which all arrays are regular, outermost of the first array first; axes of size 1 are gone.
+
+    With ``mapped`` a padded axis stays by itself, because its padding is found by its own indices.
 
     Examples
     --------
@@ -63,6 +80,8 @@ def fold(shape: Sequence[int], *strides: Sequence[int], pads: Sequence[tuple[int
     found: list[Axis] = []
     for axis in each:
         outer = found[-1] if found else None
+        if mapped and outer and outer.inside != outer.size:
+            outer = None
         if outer and axis.inside == axis.size and all(o == i * axis.size for o, i in zip(outer.strides, axis.strides)):
             found[-1] = Axis(outer.size * axis.size, axis.strides, outer.before * axis.size, outer.inside * axis.size)
         else:
@@ -244,26 +263,44 @@ class ConcatKernel(Impl):
         return call
 
 
+def _pad(
+    backend: CudaBackend, name: str, y: Array, x: Array, pads: Sequence[tuple[int, int]], value: float, mode: str = "constant"
+) -> Call:
+    """A launch that puts x into y, and around it ``value``, or what ``mode`` makes of x."""
+    mapped = mode != "constant"
+    axes = fold(y.shape, element_strides(y), element_strides(x), pads=pads, mapped=mapped)
+    size, source = y.dtype.itemsize, (x,) if x.size else ()
+    if not (mapped and axes and axes[-1].inside != axes[-1].size):  # a mirrored run lies the other way round
+        size, axes = _widened(axes, size, y, *source)
+    items, rest = walk(name, axes, 2)
+    if mapped:
+        first = scalars(x=x, y=y, mode=_PAD_MODES[mode], items=items)
+    else:
+        filled = np.array(value).astype(y.dtype)
+        pattern = np.frombuffer(filled.tobytes() * (8 // filled.itemsize), np.uint64)[0]
+        first = scalars(x=x if x.size else None, y=y, value=pattern, items=items)
+    bounds = [np.int32(n) for axis in _filled(axes, 2) for n in (axis.before, axis.inside)]
+    kernel = backend.kernel("copy.cu", "pad_mapped" if mapped else "pad", HALF=0, SIZE=size)
+    return launch(kernel, (-(-items // (_THREADS * _EACH)), 1, 1), (_THREADS, 1, 1), (*first, *rest, *bounds))
+
+
+def moved_rows(backend: CudaBackend, name: str, y: Array, x: Array) -> Call:
+    """A launch that copies x (m, c) into y (m, at least c), zeros behind every row."""
+    if x.shape == y.shape:
+        return _copy(backend, name, y, x, x.shape, element_strides(y), element_strides(x))
+    return _pad(backend, name, y, x, ((0, 0), (0, y.shape[1] - x.shape[1])), 0.0)
+
+
 class PadKernel(Impl):
-    """``kernels/copy.cu``: inside and borders in one launch."""
+    """``kernels/copy.cu``: inside and borders in one launch, all modes."""
 
     name = "pad"
     numerics = "exact"
 
     def supports(self, op: Pad, x: Spec) -> bool:
-        """Constant padding; elements of 1, 2, 4 or 8 bytes, up to five axes."""
-        return op.mode == "constant" and movable(x)
+        """Elements of 1, 2, 4 or 8 bytes, up to five axes."""
+        return movable(x)
 
     def bind(self, backend: CudaBackend, op: Pad, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]) -> Call | None:
         """One launch."""
-        x, y = inputs[0], outputs[0]
-        axes = fold(y.shape, element_strides(y), element_strides(x), pads=op.pads)
-        source = (x,) if x.size else ()
-        size, axes = _widened(axes, y.dtype.itemsize, y, *source)
-        items, rest = walk(op.name, axes, 2)
-        value = np.array(op.value).astype(y.dtype)
-        pattern = np.frombuffer(value.tobytes() * (8 // value.itemsize), np.uint64)[0]
-        bounds = [np.int32(n) for axis in _filled(axes, 2) for n in (axis.before, axis.inside)]
-        args = (*scalars(x=x if x.size else None, y=y, value=pattern, items=items), *rest, *bounds)
-        kernel = backend.kernel("copy.cu", "pad", HALF=0, SIZE=size)
-        return launch(kernel, (-(-items // (_THREADS * _EACH)), 1, 1), (_THREADS, 1, 1), args)
+        return _pad(backend, op.name, outputs[0], inputs[0], op.pads, op.value, op.mode)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ...errors import LimitError
-from ...ops import Activation, BatchNorm, Binary, Lookup
+from ...ops import Activation, BatchNorm, Binary, Cast, Lookup
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, activation_arguments, launch
 from .geometry import address, divisor, scalars
 from .layout import MOST_AXES, Axis, element_strides, fold, walk
 
-__all__ = ["BINARY_CODES", "ActivationKernel", "BatchNormKernel", "BinaryKernel", "LookupKernel"]
+__all__ = ["BINARY_CODES", "ActivationKernel", "BatchNormKernel", "BinaryKernel", "CastKernel", "LookupKernel"]
 
 BINARY_CODES = {"add": 0, "sub": 1, "mul": 2, "div": 3}
 """As in ``kernels/elementwise.cu``."""
@@ -131,6 +131,31 @@ class BatchNormKernel(Impl):
         # scale and shift are read alike, so the stricter of their alignments decides
         stricter = max(scale, shift, key=lambda a: address(a) % 16)
         return _stream(backend, op.name, "batch_norm", (y, x, stricter), strides, *scalars(x=x, scale=scale, shift=shift, y=y))
+
+
+class CastKernel(Impl):
+    """``kernels/cast.cu``."""
+
+    name = "cast"
+    numerics = "exact"
+
+    def supports(self, op: Cast, x: Spec) -> bool:
+        """Float32 and float16 on both sides, up to five axes."""
+        return _is_float(x) and np.dtype(op.dtype) in _FLOATS
+
+    def bind(
+        self, backend: CudaBackend, op: Cast, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """One launch; several elements a thread where both arrays have them side by side."""
+        x, y = inputs[0], outputs[0]
+        axes = fold(y.shape, element_strides(y), element_strides(x))
+        beside = bool(axes) and axes[-1].strides == (1, 1)
+        vec = min(4, _width(axes, (y, x)), _width(axes, (x, y))) if beside else 1
+        items, rest = walk(op.name, axes, 2, vec)
+        inner = axes[-1].size if axes else 1
+        macros = {"FROM_HALF": int(x.dtype == np.float16), "HALF": int(y.dtype == np.float16), "VEC": vec}
+        args = (*scalars(x=x, y=y, items=items, inner=inner), *rest)
+        return launch(backend.kernel("cast.cu", "cast", **macros), (-(-items // _THREADS), 1, 1), (_THREADS, 1, 1), args)
 
 
 class LookupKernel(Impl):

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Gpu", "cupy_problem", "driver_cuda", "find_gpus"]
+from ...errors import DeviceError
+
+__all__ = ["Gpu", "cupy_problem", "driver_cuda", "find_gpus", "find_headers", "find_library", "toolkit_problem"]
 
 LEAST_CAPABILITY = (7, 5)
 
@@ -106,3 +109,47 @@ def cupy_problem(driver_version: int, cupys: dict[str, str]) -> str:
             f"pip uninstall -y cupy-cuda13x && {install}"
         )
     return ""
+
+
+def find_library(name: str) -> str:
+    """Path of NVIDIA's library ``name``: in the wheels, in a toolkit, or where the system looks.
+
+    Raises
+    ------
+    DeviceError
+        There is none.
+    """
+    try:
+        from cuda import pathfinder
+
+        return str(pathfinder.load_nvidia_dynamic_lib(name).abs_path)
+    except (ImportError, RuntimeError, OSError) as error:
+        raise DeviceError(f"{name} was not found: {str(error).splitlines()[0]}") from error
+
+
+def find_headers() -> Path | None:
+    """Return the folder that holds ``cuda_fp16.h``, or None."""
+    try:
+        from cuda import pathfinder
+
+        found = [pathfinder.find_nvidia_header_directory("cudart")]
+    except (ImportError, RuntimeError, OSError):
+        found = []
+    folders = [Path(folder) for folder in (*found, "/usr/local/cuda/include") if folder]
+    return next((folder for folder in folders if (folder / "cuda_fp16.h").is_file()), None)
+
+
+def toolkit_problem(driver_version: int) -> str:
+    """Say which part of CUDA beside CuPy is missing, with the command that installs it; empty where all is there."""
+    missing = []
+    for name, what in (("nvrtc", "NVRTC (it compiles the kernels)"), ("cublas", "cuBLAS (dense layers)")):
+        try:
+            find_library(name)
+        except DeviceError:
+            missing.append(what)
+    if find_headers() is None:
+        missing.append("the CUDA headers (cuda_fp16.h)")
+    if not missing:
+        return ""
+    extra = "cuda13" if driver_version >= 13000 else "cuda12"
+    return f"{', '.join(missing)} not found (the extra {extra}): pip install {EXTRAS[extra]}"

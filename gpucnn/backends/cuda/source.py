@@ -46,39 +46,45 @@ class Source:
 def kernel_folder() -> Path:
     """``gpucnn/kernels`` in an installed package, ``kernels`` beside the package in a checkout."""
     package = Path(__file__).parents[2]
-    for folder in (package / "kernels", package.parent / "kernels"):
+    for folder in (package.resolve() / "kernels", package.resolve().parent / "kernels"):
         if (folder / "include" / "common.cuh").is_file():
             return folder
     raise GpucnnError(f"the kernel sources are missing in {package / 'kernels'} and {package.parent / 'kernels'}; reinstall gpucnn")
 
 
 @cache
-def load_source(name: str) -> Source:
-    """Read ``name`` (``"conv_igemm_mma.cu"``) with its includes in place."""
-    seen: set[str] = set()
-    text = _inline(kernel_folder(), name, seen)
-    return Source(f"kernels/{name}", text, hashlib.sha256(text.encode()).hexdigest())
+def load_source(file: str | Path) -> Source:
+    """Read a kernel with its includes in place: ``"pool.cu"`` of the kernel folder, or any file by its absolute path."""
+    path = kernel_folder() / file
+    text = _inline(path, set())
+    return Source(_label(path), text, hashlib.sha256(text.encode()).hexdigest())
 
 
-def _inline(folder: Path, name: str, seen: set[str]) -> str:
+def _label(path: Path) -> str:
+    """What messages call a file: ``kernels/include/mma.cuh``; the bare name where it is not one of ours."""
+    folder = kernel_folder()
+    return f"kernels/{path.relative_to(folder).as_posix()}" if path.is_relative_to(folder) else path.name
+
+
+def _inline(path: Path, seen: set[Path]) -> str:
     out = []
-    for number, line in enumerate((folder / name).read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         found = _INCLUDE.match(line)
         if line.strip() == "#pragma once":
             out.append("")
         elif found is None:
             out.append(line)
         else:
-            inner = _relative(folder, name, found[1])
+            inner = _included(path, found[1])
             if inner not in seen:
                 seen.add(inner)
-                out += [f'#line 1 "kernels/{inner}"', _inline(folder, inner, seen), f'#line {number + 1} "kernels/{name}"']
+                out += [f'#line 1 "{_label(inner)}"', _inline(inner, seen), f'#line {number + 1} "{_label(path)}"']
             else:
                 out.append("")
     return "\n".join(out)
 
 
-def _relative(folder: Path, name: str, include: str) -> str:
-    """Path of an include from the kernel folder: beside the file that names it, else from the folder itself."""
-    beside = (Path(name).parent / include).as_posix()
-    return beside if (folder / beside).is_file() else include
+def _included(path: Path, include: str) -> Path:
+    """An include lies beside the file that names it, else in the kernel folder."""
+    beside = path.parent / include
+    return (beside if beside.is_file() else kernel_folder() / include).resolve()

@@ -1,0 +1,84 @@
+"""Which op runs by a kernel of ours: every one, on every case, in float32 and in float16, but for the exceptions named here.
+
+Nothing is executed: ``test_cuda_impls.py`` holds each of these impls to the reference.
+"""
+
+from __future__ import annotations
+
+import pytest
+from cases import CASES, Case
+from test_cuda_impls import halved
+
+from gpucnn.backends.cuda import IMPLS
+from gpucnn.ops import (
+    Activation,
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Binary,
+    Cast,
+    Conv,
+    GlobalAvgPool,
+    Linear,
+    Lookup,
+    LookupConv,
+    MaxPool,
+    MinPool,
+    Op,
+    Softmax,
+    TopK,
+)
+
+DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
+WHOLE = "the type is an integer, in which networks move values but compute none"
+NOT_2D = "there is one spatial axis, or three, where images have two"
+NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
+
+EXCEPTIONS: dict[type[Op], dict[str, str]] = {
+    Conv: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
+    Linear: {"float64": DOUBLE},
+    MaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
+    MinPool: {
+        "float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE, "uint8, windows in the padding alone": WHOLE,
+    },
+    AvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
+    GlobalAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
+    AdaptiveAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
+    Activation: {
+        "relu float64": DOUBLE, "relu6 float64": DOUBLE, "hard float64": DOUBLE, "sigmoid float64": DOUBLE, "tanh float64": DOUBLE,
+        "relu int32": WHOLE, "relu uint8": WHOLE, "relu6 int32": WHOLE, "relu6 uint8": WHOLE,
+    },
+    Softmax: {"float64": DOUBLE},
+    TopK: {"float64": DOUBLE, "int32": WHOLE, "uint8": WHOLE},
+    Binary: {
+        "add float64": DOUBLE, "sub float64": DOUBLE, "mul float64": DOUBLE, "div float64": DOUBLE,
+        "add int32": WHOLE, "sub int32": WHOLE, "mul int32": WHOLE, "add uint8": WHOLE, "sub uint8": WHOLE, "mul uint8": WHOLE,
+    },
+    Cast: {
+        "float64 to float16, scalar": DOUBLE, "float64 to float16, rank 2": DOUBLE, "float64 to float16, odd sizes": DOUBLE,
+        "float64 to float16, batch 0": DOUBLE, "float64 to float16, batch 7": DOUBLE, "float64 to float16, 1000 channels": DOUBLE,
+        "float64 to float16, NaN and Inf": DOUBLE,
+    },
+    BatchNorm: {"float64": DOUBLE},
+    Lookup: {"float64": DOUBLE},
+    LookupConv: {
+        "float64": DOUBLE, "1-d": NOT_2D, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,
+    },
+}  # fmt: skip
+"""By op and case: why the reference may compute it on a GPU."""
+
+
+def has_kernel(case: Case) -> bool:
+    return all(any(impl.supports(c.op, *c.specs) for impl in IMPLS.get(type(c.op), ())) for c in (case, halved(case)))
+
+
+@pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
+def test_every_case_has_a_kernel_unless_it_is_an_exception(kind):
+    lacking = {case.id for case in CASES[kind] if not has_kernel(case)}
+    excepted = set(EXCEPTIONS.get(kind, {}))
+    assert not lacking - excepted, f"{kind.__name__}: these would run by the reference"
+    assert not excepted - lacking, f"{kind.__name__}: these have kernels now: take them out of EXCEPTIONS"
+
+
+def test_exceptions_are_of_ops_that_there_are():
+    assert not set(EXCEPTIONS) - set(CASES)
