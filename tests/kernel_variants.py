@@ -16,15 +16,7 @@ from itertools import product
 from emulator.module import SHARED_LIMIT
 
 from gpucnn.backends.cuda import depthwise, pool
-from gpucnn.backends.cuda.conv import (
-    MMA_TILES,
-    NARROW_SIMT_TILES,
-    NARROW_TILES,
-    PIPELINES,
-    SIMT_TILES,
-    MmaTile,
-    SimtTile,
-)
+from gpucnn.backends.cuda.conv import ASYNC_COPIES, MMA_TILES, NARROW_SIMT_TILES, NARROW_TILES, PIPELINES, SIMT_TILES, SYNC_TILES
 from gpucnn.backends.cuda.driver import Limits
 from gpucnn.backends.cuda.source import kernel_folder
 from gpucnn.backends.cuda.stem import STEM_TILES, ConvStemMma, ConvStemSimt
@@ -65,15 +57,17 @@ class Row:
 
 
 def mma_launched(m: Macros, arch: int) -> bool:
-    """As in ``ConvIgemmMma``: a tile has the pipeline that fits the GPU; few tiles where x is copied by few bytes."""
-    tile = MmaTile(m["BM"], m["BN"], m["WM"], m["WN"])
-    return tile.pipeline(limits_of(arch)) == (m["BK"], m["STAGES"]) and (m["VEC"] == 8 or tile in map(MMA_TILES.get, NARROW_TILES))
+    """As in ``ConvIgemmMma``: a pipeline that follows from tile and architecture; few tiles where x is copied by few bytes."""
+    limits = limits_of(arch)
+    names = NARROW_TILES if m["VEC"] < 8 else MMA_TILES if arch >= ASYNC_COPIES else SYNC_TILES
+    tile = next(tile for tile in MMA_TILES.values() if asdict(tile).items() <= m.items())
+    return tile in [MMA_TILES[name] for name in names] and tile.pipeline(limits) == (m["BK"], m["STAGES"])
 
 
 def simt_launched(m: Macros, arch: int) -> bool:
-    """As in ``ConvIgemmSimt``: few tiles where x is copied by few bytes."""
-    tile = SimtTile(m["BM"], m["BN"], m["TM"], m["TN"])
-    return m["VEC"] == 4 or tile in map(SIMT_TILES.get, NARROW_SIMT_TILES)
+    """Few tiles where x is copied by less than 16 bytes."""
+    names = SIMT_TILES if m["VEC"] == 4 else NARROW_SIMT_TILES
+    return any(asdict(SIMT_TILES[name]).items() <= m.items() for name in names)
 
 
 def depthwise_launched(m: Macros, arch: int) -> bool:

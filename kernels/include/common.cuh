@@ -35,11 +35,6 @@ template <typename E, int COUNT> struct Vec {
     __device__ __forceinline__ void store(E* p) const { *reinterpret_cast<wide*>(p) = w; }
 };
 
-__device__ __forceinline__ void load_four(float* to, const float* from) {
-    const float4 v = *reinterpret_cast<const float4*>(from);
-    to[0] = v.x; to[1] = v.y; to[2] = v.z; to[3] = v.w;
-}
-
 // n / d for 0 <= n < 2^31 with magic = ceil(2^(31 + l) / d), shift = l - 1, 2^l the least power of two >= d; the host computes both.
 // Exact, because the error magic * d - 2^(31 + l) is below 2^l (Granlund & Montgomery 1994). d = 1 has shift = -1.
 __device__ __forceinline__ int fast_div(int n, unsigned magic, int shift) {

@@ -93,6 +93,11 @@ __device__ __forceinline__ void store_run(const Run& run, elem* to, int width, i
     else store_narrow(run.w, to, width, count);
 }
 
+__device__ __forceinline__ void load_four(float* to, const float* from) {
+    const float4 v = *reinterpret_cast<const float4*>(from);
+    to[0] = v.x; to[1] = v.y; to[2] = v.z; to[3] = v.w;
+}
+
 // One result per call, or RUN of them, channels side by side: `bias` float32 by output channel or null, `residual` in the output's type or null.
 struct Epilogue {
     const float* bias;

@@ -108,6 +108,9 @@ Warps of 64 × 64 where possible: reading their fragments takes three quarters o
 while for warps of 64 × 32 shared memory is as busy as the tensor cores.
 """
 
+SYNC_TILES = tuple(name for name in MMA_TILES if name != "256x64")
+"""Without asynchronous copies: what is on its way takes registers, of which a thread of 256x64 has too few."""
+
 NARROW_TILES = ("64x128", "64x32")
 """For x that is copied by less than 16 bytes: rare, so few are compiled; wide, because every tile of K copies x anew."""
 
@@ -321,7 +324,8 @@ class ConvIgemmMma(_ConvIgemm):
         """One launch."""
         limits = backend.driver.limits
         product, args = _arguments(backend, op, inputs, outputs[0])
-        names = [self.tile] if self.tile else MMA_TILES if product.vec == 8 else NARROW_TILES
+        wide = MMA_TILES if limits.arch >= ASYNC_COPIES else SYNC_TILES
+        names = [self.tile] if self.tile else wide if product.vec == 8 else NARROW_TILES
         tile = best([MMA_TILES[name] for name in names], product, limits)
         bk, stages, shared = tile.layout(limits, product.depth)
         kernel = backend.kernel("conv_igemm_mma.cu", "conv_igemm_mma", HALF=1, **vars(tile), BK=bk, STAGES=stages, VEC=product.vec)
