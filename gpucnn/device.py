@@ -59,7 +59,8 @@ def devices() -> list[Device]:
     cores = f"{used} of {there} cores" if used != there else f"{there} core{'s' if there > 1 else ''}"
     found = [Device("cpu", f"{platform.machine()}, {cores}", True, "")]
     gpus, version, why = probe.find_gpus()
-    problem = (probe.cupy_problem(version, probe.installed_cupys()) or probe.toolkit_problem(version)) if gpus else ""
+    cupys = probe.installed_cupys() if gpus else {}
+    problem = (probe.cupy_problem(version, cupys) or probe.toolkit_problem(version, cupys)) if gpus else ""
     for gpu in gpus:
         major, minor = gpu.capability
         text = f"{gpu.name}, sm_{major}{minor}, {gpu.memory / 2**30:.0f} GiB, driver for CUDA {probe.driver_cuda(version)}"

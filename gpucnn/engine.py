@@ -56,6 +56,7 @@ class CpuEngine:
     """The CPU: a latency plan for few images, a throughput plan for more; float32."""
 
     name = "cpu"
+    kept = 8  # runners per model: shapes and sets of outputs in use; each has its own arenas
     precision = "float32"
     passes = PASSES
 
@@ -110,6 +111,7 @@ class GpuEngine:
     """
 
     pool = None
+    kept = 32  # they share one arena, and there are nine sizes of batch
     scored_at_once = _SCORED_AT_ONCE
 
     def __init__(self, backend: Backend, precision: str) -> None:
@@ -158,7 +160,8 @@ class GpuEngine:
 
 def _zeroed(backend: Backend, spec: Spec, inputs: Iterable[Array]) -> Array:
     made = backend.result(spec, inputs)
-    made[...] = 0
+    with backend.session():
+        made[...] = 0
     return made
 
 

@@ -30,8 +30,6 @@ _log = logging.getLogger("gpucnn")
 
 _ODD_BATCH = 13
 
-_KEPT = 8  # runners per model: shapes and sets of outputs in use
-
 Record = Callable[..., "tuple[Value, ...]"]
 
 
@@ -258,7 +256,7 @@ class Model:
                 rows = next(iter(plan.graph.inputs.values())).shape[0] if self._splits else None
                 self._runners[key] = Runner(plan, rows, way.replicas, self._engine.pool)
             self._runners.move_to_end(key)
-            while len(self._runners) > _KEPT:
+            while len(self._runners) > self._engine.kept:
                 self._runners.popitem(last=False)
             return self._runners[key]
 

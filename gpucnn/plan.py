@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .backends.base import Backend, Call, Impl, Packed, Reference
-from .errors import UnsupportedError
+from .errors import GpucnnError, UnsupportedError
 from .graph import Graph, Node, Value
 from .memory import Lifetime, plan_arena
 from .ops import Concat, Flatten, Identity, Op, Reorder, Reshape, Transpose
@@ -139,10 +139,25 @@ class Program:
         """Compute ``outputs`` from ``inputs`` where they lie."""
         self._all()
 
+    def release(self) -> None:
+        """Let go of the arena; the program cannot run afterwards."""
+        self.arena = None
+        self._views, self.inputs, self.outputs, self.calls, self._all = {}, {}, {}, [], _released
+
+    @property
+    def is_released(self) -> bool:
+        """Whether ``release`` was called."""
+        return self._all is _released
+
+
+def _released() -> None:
+    raise GpucnnError("the program has given its memory back; bind the plan anew")
+
 
 def _repacking(backend: Backend, step: Step, inputs: list[Any], outputs: list[Any], lanes: list[Any]) -> Call:
     """Pack and bind at every run: weights that are computed on the way are rare, and right matters more than fast."""
     op, packs = step.node.op, step.impl.packs
+    inputs = [a if i in packs or c is None else _laid(backend, op, i, c) for i, (a, c) in enumerate(zip(inputs, step.constants))]
 
     def call() -> None:
         packed = [_uploaded(backend, c) for c in step.impl.pack(op, *(a if i in packs else None for i, a in enumerate(inputs)))]
@@ -247,6 +262,13 @@ def _pack(backend: Backend, impl: Impl, node: Node, store: dict[Any, tuple[Any, 
     if key not in store:
         store[key] = tuple(_uploaded(backend, c) for c in impl.pack(node.op, *constants))
     return store[key]
+
+
+def _laid(backend: Backend, op: Op, i: int, value: Any) -> Any:
+    """A constant that is not packed, on the device, in the order in which the op's impls expect a value that was computed."""
+    if op.layout != "spatial" or i not in op.maps or value.ndim < 3:
+        return backend.upload(value)
+    return backend.xp.moveaxis(backend.upload(np.ascontiguousarray(np.moveaxis(value, 1, -1))), -1, 1)
 
 
 def _uploaded(backend: Backend, constant: Any) -> Any:

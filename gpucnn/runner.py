@@ -77,9 +77,9 @@ class Runner:
         try:
             with np.errstate(all="ignore"):  # a thread has its own state; NaN and Inf go through without a word
                 backend = self.plan.backend
-                if program is None or backend.is_stale(program.arena):
-                    program = None  # lets go of what it holds before asking for more
+                if program is None or program.is_released:
                     program = self.plan.bind(backend.arena(self.plan.arena_bytes))
+                    backend.house(program)
                 while start is not None:
                     self._one(program, feeds, results, start, n)
                     start = next(starts, None)

@@ -13,7 +13,7 @@
 
 #define BK 16
 #define THREADS ((BM / TM) * (BN / TN))
-#define PAD 4                           // floats between columns of a tile: stores of one warp then spread over the banks
+#define PAD 4                           // floats between columns of a tile: keeps vectors aligned; stores of a warp meet half of the banks twice
 
 extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) conv_igemm_simt(
     const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ bias, const float* residual, float* y,

@@ -47,7 +47,14 @@ class Array(np.ndarray):
     def __new__(cls, shape: Any, dtype: Any = float, memptr: MemoryPointer | None = None, strides: Any = None) -> Array:
         if memptr is None:
             memptr = FakeCupy.alloc(max(1, int(np.prod(shape)) * np.dtype(dtype).itemsize))
-        return np.ndarray.__new__(cls, shape, dtype, memptr.raw, memptr.offset, strides)
+        made = np.ndarray.__new__(cls, shape, dtype, memptr.raw, memptr.offset, strides)
+        made.on = FakeCupy.device
+        return made
+
+    def copy(self, order: str = "C") -> Array:
+        made = Array(self.shape, self.dtype)
+        made[...] = self
+        return made
 
     @property
     def data(self) -> MemoryPointer:  # type: ignore[override]
@@ -56,6 +63,10 @@ class Array(np.ndarray):
             base = base.base
         raw = np.asarray(base).view(np.ndarray)
         return MemoryPointer(raw, self.__array_interface__["data"][0] - raw.ctypes.data)
+
+    @property
+    def device(self) -> int:  # type: ignore[override]
+        return getattr(self, "on", FakeCupy.device)
 
     def plain(self) -> Any:
         return self.view(np.ndarray)
@@ -128,7 +139,10 @@ class Stream:
         return event
 
     def wait_event(self, event: Event) -> None:
-        self.give(event.synchronize)
+        """For what the event stands for now; it may be recorded anew before this stream comes to it."""
+        stream, at = event.stream, event.at
+        if stream is not None:
+            self.give(lambda: stream.run_to(at))
 
     def begin_capture(self, mode: Any = None) -> None:
         assert self.ptr, "the null stream cannot be captured"
@@ -165,14 +179,17 @@ class Device:
         self.id = index
 
     def __enter__(self) -> Device:
+        self._outer = [*getattr(self, "_outer", []), FakeCupy.device]
+        FakeCupy.device = self.id
         return self
 
     def __exit__(self, *_: Any) -> None:
-        pass
+        FakeCupy.device = self._outer.pop()
 
 
 class RawModule:
     def __init__(self, *, path: str) -> None:
+        self.path = path
         made = json.loads(Path(path).read_bytes())
         macros = tuple(o for o in made["options"] if o.startswith("-D"))
         (arch,) = (o.rpartition("_")[2] for o in made["options"] if o.startswith("-arch="))
@@ -180,13 +197,24 @@ class RawModule:
         self._module = emulator.Module(made["source"], made["name"], macros, arch)
 
     def get_function(self, name: str) -> Any:
-        return RawKernel(self._module.get_function(name))
+        return RawKernel(self._module.get_function(name), (self.path, name))
 
 
 class RawKernel:
-    def __init__(self, kernel: Any) -> None:
-        self._kernel = kernel
-        self.max_dynamic_shared_size_bytes = 48 << 10
+    """CuPy loads a file once for all, so what is set of a function is set for everybody."""
+
+    most: dict[Any, int] = {}  # noqa: RUF012
+
+    def __init__(self, kernel: Any, key: Any) -> None:
+        self._kernel, self._key = kernel, key
+
+    @property
+    def max_dynamic_shared_size_bytes(self) -> int:
+        return RawKernel.most.get(self._key, 48 << 10)
+
+    @max_dynamic_shared_size_bytes.setter
+    def max_dynamic_shared_size_bytes(self, nbytes: int) -> None:
+        RawKernel.most[self._key] = nbytes
 
     def __call__(self, grid: Any, block: Any, args: tuple[Any, ...], *, shared_mem: int = 0) -> None:
         assert all(isinstance(a, np.generic) for a in args), "an array, or None, would need CuPy's own way of passing it"
@@ -248,6 +276,7 @@ class FakeCupy:
 
     null = Stream(null=True)
     current = null
+    device = 0
     graphs: list[Graph] = []  # noqa: RUF012
     limit = 1 << 33
 
@@ -289,6 +318,9 @@ class FakeCupy:
 
     def empty(self, shape: Any, dtype: Any) -> Array:
         return Array(shape, dtype)
+
+    def moveaxis(self, x: Array, source: int, target: int) -> Array:
+        return np.moveaxis(x, source, target)
 
     def pad(self, x: Array, *args: Any, **kwargs: Any) -> Array:
         """For the one reference step that is run here."""

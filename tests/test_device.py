@@ -56,7 +56,7 @@ def machine(monkeypatch):
         found = probe.find_gpus(lambda: driver)
         monkeypatch.setattr(probe, "find_gpus", lambda: found)
         monkeypatch.setattr(probe, "installed_cupys", lambda: cupys)
-        monkeypatch.setattr(probe, "toolkit_problem", lambda version: toolkit)
+        monkeypatch.setattr(probe, "toolkit_problem", lambda version, cupys: toolkit)
 
     return set_up
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import emulator
 import numpy as np
 import pytest
+from cases import conv
+from close import assert_close
 from emulator import nvrtc
 from fake_cupy import Array, FakeCublas, FakeCupy, Stream
+from test_impls import Harness
 from truth import assert_true, record, truth
 
 import gpucnn
 from gpucnn import cli, device, nn, zoo
 from gpucnn import functional as F
-from gpucnn.backends.cuda import cublas, cupy_driver, probe, source
+from gpucnn.backends.cuda import CudaBackend, cublas, cupy_driver, probe, source
+from gpucnn.backends.cuda.conv import ConvIgemmMma
 from gpucnn.backends.cuda.cupy_driver import CupyDriver
 from gpucnn.errors import DeviceError, GpucnnError, LimitError, ShapeError, UnsupportedError
 from gpucnn.ops import Pad
@@ -40,15 +48,15 @@ def gpu(monkeypatch, tmp_path):
 
     monkeypatch.setattr(Stream, "__init__", counted)
     cupy.blas = FakeCublas(streams)
-    monkeypatch.setitem(__import__("sys").modules, "cupy", cupy)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setattr(FakeCupy, "graphs", [])
     monkeypatch.setattr(FakeCupy, "current", Stream())
-    monkeypatch.setattr(cupy_driver, "load_cublas", lambda: cupy.blas)
-    monkeypatch.setattr(cupy_driver, "find_headers", lambda: nvrtc.locate()[1][0])
-    found = [probe.Gpu(0, "NVIDIA A100", (8, 0), 40 << 30)], 13000, ""
-    monkeypatch.setattr(probe, "find_gpus", lambda: found)
+    monkeypatch.setattr(cupy_driver, "load_cublas", lambda cuda: cupy.blas)
+    monkeypatch.setattr(cupy_driver, "find_headers", lambda cuda: nvrtc.locate()[1][0])
+    cupy.found = [probe.Gpu(0, "NVIDIA A100", (8, 0), 40 << 30)]
+    monkeypatch.setattr(probe, "find_gpus", lambda: (cupy.found, 13000, ""))
     monkeypatch.setattr(probe, "installed_cupys", lambda: {"cupy-cuda13x": "14.2.0"})
-    monkeypatch.setattr(probe, "toolkit_problem", lambda version: "")
+    monkeypatch.setattr(probe, "toolkit_problem", lambda version, cupys: "")
     monkeypatch.setenv("GPUCNN_CACHE", str(tmp_path / "cache"))
     settings.cache_clear()
     yield cupy
@@ -229,6 +237,110 @@ def test_a_larger_batch_makes_the_arena_grow_and_programs_bind_anew(model, net, 
         np.testing.assert_array_equal(model(x[:1]), one)
 
 
+def test_an_arena_that_was_outgrown_is_let_go(model, x):
+    arenas = []
+    for n in (1, 2, 4, 7, 1):
+        model(x[:n])
+        arenas.append(weakref.ref(model._engine._backend._arena))
+    gc.collect()
+    assert len({id(a()) for a in arenas if a() is not None}) == 1
+
+
+def test_two_models_do_not_take_shared_memory_from_each_other(gpu, x):
+    """CuPy gives both the same function, and how much shared memory it may have belongs to that."""
+    driver_a, driver_b = CudaBackend(CupyDriver(0)), CudaBackend(CupyDriver(0))
+    for depth, backend in ((256, driver_a), (128, driver_b), (256, driver_a), (512, driver_b)):
+        case = conv(f"{depth} deep", (1, depth, 5, 5), (64, depth, 1, 1), dtype="float16")  # as many stages as the sum fills
+        harness = Harness(case, ConvIgemmMma("64x128"), backend, "alone")
+        assert_close(case.op, harness.run(), harness.arrays)
+
+
+def test_weights_that_are_computed_beside_a_constant_input(gpu):
+    constant = np.random.default_rng(2).standard_normal((1, 4, 6, 6)).astype(np.float32)
+
+    class Hyper(nn.Module):
+        def forward(self, w):
+            return F.conv2d(constant, F.relu(w)) + F.conv2d(constant, w)
+
+    w = np.random.default_rng(3).standard_normal((5, 4, 3, 3)).astype(np.float32)
+    with gpucnn.compile(Hyper(), w.shape, device="cuda", precision="float32") as on_gpu:
+        found = [on_gpu(w) for _ in range(3)]
+    exact = truth(record(Hyper().forward, w.shape), {"x0": w})["0"]
+    for y in found:
+        assert_true(y, exact)
+
+
+def test_a_capture_that_fails_says_why(gpu):
+    driver = CupyDriver(0)
+
+    def fails():
+        raise ValueError("the cause")
+
+    with driver.session(), pytest.raises(ValueError, match="the cause"):
+        driver.capture(fails)
+    assert driver.stream.capturing is None
+
+
+def test_time_is_measured_behind_a_head_start(gpu):
+    driver = CupyDriver(0)
+    order = []
+    spin = driver.kernel(source.load_source("spin.cu"), "spin", {})
+    spin._code.result()
+    with driver.session():
+        assert driver.time(lambda: order.append("run")) == 1.5e-3
+    assert order == ["run"]
+    assert spin._kernel is not None, "it was launched"
+
+
+def test_arrays_of_other_libraries_are_copied_in(gpu, model, x):
+    class Tensor:
+        """Of a library that works on a stream of its own."""
+
+        __cuda_array_interface__ = {}  # noqa: RUF012
+        shape, ndim, dtype = x.shape, x.ndim, x.dtype
+
+        def __dlpack__(self, stream=None):
+            raise AssertionError("CuPy asks for it")
+
+    class NeedsGradient:
+        @property
+        def __cuda_array_interface__(self):
+            raise RuntimeError("Can't get __cuda_array_interface__ on Variable that requires grad")
+
+    there = Array(x.shape, x.dtype)
+    there.plain()[...] = x
+    gpu.from_dlpack = lambda tensor: there
+    wanted = model(x)
+    y = model(Tensor())
+    there.plain()[...] = 0  # its owner's again, whatever has run meanwhile
+    FakeCupy.current.synchronize()
+    np.testing.assert_array_equal(y.plain(), wanted)
+    with pytest.raises(ShapeError, match=r"input 'input': the array \(NeedsGradient\) cannot be taken over on cuda:0: Can't get"):
+        model(NeedsGradient())
+
+
+def test_large_inputs_cross_in_pieces(gpu, monkeypatch):
+    monkeypatch.setattr(cupy_driver, "_PIECE", 100)
+    driver = CupyDriver(0)
+    for shape, strides in (((7, 2, 3), (6, 3, 1)), ((7, 2, 3), (6, 1, 2)), ((1, 50), (50, 1)), ((), ())):
+        value = np.random.default_rng(0).standard_normal(shape)
+        target = driver.view(driver.allocate(256), 0, Spec(shape, np.dtype(np.float32)), strides)
+        driver.write(target, value)
+        np.testing.assert_array_equal(driver.read(target), value.astype(np.float32))
+    assert all(piece._memory.nbytes <= 256 for piece in driver._staging)
+
+
+def test_results_lie_on_the_models_gpu(gpu, net, x):
+    """The caller works on another one."""
+    gpu.found.append(probe.Gpu(1, "NVIDIA A100", (8, 0), 40 << 30))
+    with gpucnn.compile(net, (1, *SHAPE), device="cuda:1", precision="float32") as model:
+        there = Array(x.shape, x.dtype)
+        there[...] = 1.0
+        y = model(there)
+    assert y.device == 1
+    assert FakeCupy.device == 0
+
+
 def test_as_many_at_once_as_memory_holds(gpu, net, x, monkeypatch):
     with gpucnn.compile(net, (1, *SHAPE), device="cuda", precision="float32") as model:
         whole = model(x)
@@ -372,7 +484,8 @@ def test_compiled_as_the_emulator_does(gpu):
     (made,) = gpu.nvrtc.programs.values() or [{}]
     kept = next((Path(settings().cache) / "kernels").glob("*.cubin")).read_text()
     assert made == {}, "the program is destroyed"
-    assert '"-arch=sm_80", "-std=c++17"' in kept
+    assert '"-arch=sm_80", ' in kept
+    assert '"-std=c++17"' in kept
     assert "ftz" not in kept
     assert "fast" not in kept.split('"options"')[1]
 
@@ -402,14 +515,14 @@ def test_a_gpu_that_does_not_start(gpu, net, monkeypatch):
 
 
 def test_cupy_that_does_not_import(gpu, net, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "cupy", None)
+    monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.raises(DeviceError, match="CuPy cannot be imported"):
         gpucnn.compile(net, (1, *SHAPE), device="cuda")
 
 
 def test_no_headers(gpu, net, monkeypatch):
-    monkeypatch.setattr(cupy_driver, "find_headers", lambda: None)
-    with pytest.raises(DeviceError, match=r"cuda_fp16.h was not found; `gpucnn devices`"):
+    monkeypatch.setattr(cupy_driver, "find_headers", lambda cuda: None)
+    with pytest.raises(DeviceError, match=r"cuda_fp16.h of CUDA 13 was not found; `gpucnn devices`"):
         gpucnn.compile(net, (1, *SHAPE), device="cuda")
 
 
@@ -457,10 +570,48 @@ def test_a_gpu_array_for_a_model_on_the_cpu(net):
 
 
 def test_the_library_is_found_or_named(monkeypatch):
-    monkeypatch.setattr(probe, "find_library", lambda name: (_ for _ in ()).throw(DeviceError("no")))
-    monkeypatch.setattr(probe, "find_headers", lambda: None)
-    said = probe.toolkit_problem(13000)
+    def none(name, cuda):
+        raise DeviceError("no")
+
+    monkeypatch.setattr(probe, "find_library", none)
+    monkeypatch.setattr(probe, "find_headers", lambda cuda: None)
+    said = probe.toolkit_problem(13000, {})
     assert said.startswith("NVRTC (it compiles the kernels), cuBLAS (dense layers), the CUDA headers (cuda_fp16.h) not found")
-    assert "nvidia-cublas-cu12" in probe.toolkit_problem(12040)
+    assert "nvidia-cublas-cu12" in probe.toolkit_problem(12040, {})
+    assert "nvidia-cublas-cu12" in probe.toolkit_problem(13000, {"cupy-cuda12x": "14.0.0"})
     with pytest.raises(DeviceError):
-        cublas.find_library("no such library")
+        cublas.find_library("no such library", 13)
+
+
+@pytest.mark.parametrize(
+    ("path", "cuda", "said"),
+    [
+        ("/x/nvidia/cu13/lib/libcublas.so.13", 13, ""),
+        ("/x/nvidia/cu13/lib/libcublas.so.13", 12, "is of CUDA 13, CuPy's is 12: uninstall the wheels of CUDA 13"),
+        (r"C:\x\cublas64_12.dll", 13, "is of CUDA 12, CuPy's is 13"),
+        (r"C:\x\nvrtc64_130_0.dll", 13, ""),
+    ],
+)
+def test_a_library_of_another_cuda(path, cuda, said, monkeypatch):
+    pathfinder = SimpleNamespace(load_nvidia_dynamic_lib=lambda name: SimpleNamespace(abs_path=path))
+    monkeypatch.setitem(sys.modules, "cuda", SimpleNamespace(pathfinder=pathfinder))
+    if said:
+        with pytest.raises(DeviceError, match=said):
+            probe.find_library("any", cuda)
+        monkeypatch.setattr(probe, "find_headers", lambda cuda: Path())
+        assert said.split(" is ")[-1] in probe.toolkit_problem(1000 * cuda, {})
+    else:
+        assert probe.find_library("any", cuda) == path
+
+
+def test_headers_of_another_cuda(monkeypatch, tmp_path):
+    for part, version in (("cu13", 13000), ("cuda_runtime", 12090)):
+        folder = tmp_path / "nvidia" / part / "include"
+        folder.mkdir(parents=True)
+        (folder / "cuda_fp16.h").write_text("")
+        (folder / "cuda_runtime_api.h").write_text(f"#define CUDART_VERSION  {version}\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setitem(sys.modules, "cuda", None)
+    assert probe.find_headers(13).parent.name == "cu13"
+    assert probe.find_headers(12).parent.name == "cuda_runtime"
+    assert probe.find_headers(14) is None

@@ -12,7 +12,7 @@ import numpy as np
 from ..ops import Op
 from ..spec import Array, Spec
 
-__all__ = ["Backend", "Call", "Impl", "Packed", "Reference", "in_order"]
+__all__ = ["Backend", "Call", "Impl", "Packed", "Reference", "Tenant", "in_order"]
 
 Call = Callable[[], None]
 """A step of a plan: all it needs is bound, and it allocates nothing."""
@@ -122,6 +122,14 @@ class Reference(Impl):
         return call
 
 
+class Tenant(Protocol):
+    """A program on an arena of the backend's."""
+
+    def release(self) -> None:
+        """Let go of the arena; the program cannot run afterwards."""
+        ...
+
+
 class Backend(Protocol):
     """A device: its memory, and its impls by op, best guess first; the reference stands behind every list.
 
@@ -149,8 +157,8 @@ class Backend(Protocol):
         """Memory of a program: its own, or one that all programs of the backend share."""
         ...
 
-    def is_stale(self, arena: Array) -> bool:
-        """Whether a program on that arena has to be bound anew."""
+    def house(self, tenant: Tenant) -> None:
+        """Remember who lives on an arena that is shared; it is released when that has to grow."""
         ...
 
     def arena_limit(self) -> int | None:

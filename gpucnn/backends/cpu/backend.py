@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import as_strided
 from ...errors import ShapeError
 from ...ops import Op
 from ...spec import Array, Spec
-from ..base import Call, Impl, in_order
+from ..base import Call, Impl, Tenant, in_order
 from .threads import blas_threads
 
 __all__ = ["CpuBackend", "Scratch"]
@@ -56,9 +56,8 @@ class CpuBackend:
         """Memory of the program's own: programs run side by side."""
         return self.allocate(nbytes)
 
-    def is_stale(self, arena: Array) -> bool:
-        """Never."""
-        return False
+    def house(self, tenant: Tenant) -> None:
+        """Nothing: an arena is never shared."""
 
     def arena_limit(self) -> int | None:
         """None: batches are small here."""

@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 from ...ops import Activation, Op
 from ...settings import settings
 from ...spec import Array, Spec
-from ..base import Call, Impl, in_order
+from ..base import Call, Impl, Tenant, in_order
 from .driver import Dim3, Driver, Kernel
 from .source import load_source
 
@@ -44,6 +45,7 @@ class CudaBackend:
         self.xp = driver.xp
         self.IMPLS: dict[type[Op], tuple[Impl, ...]] = IMPLS
         self._arena: Array | None = None
+        self._tenants: WeakSet[Tenant] = WeakSet()
 
     def allocate(self, nbytes: int) -> Array:
         """Flat uint8 device memory."""
@@ -52,13 +54,16 @@ class CudaBackend:
     def arena(self, nbytes: int) -> Array:
         """At least ``nbytes``, shared by all programs of this backend, which run one at a time; grows, and then programs bind anew."""
         if self._arena is None or self._arena.nbytes < nbytes:
-            self._arena = None  # before asking for more: nobody may need the old one
+            for tenant in self._tenants:  # none of them runs: the caller has the session
+                tenant.release()
+            self._tenants.clear()
+            self._arena = None  # before asking for more
             self._arena = self.driver.allocate(nbytes)
         return self._arena
 
-    def is_stale(self, arena: Array) -> bool:
-        """Whether the arena has grown since."""
-        return arena is not self._arena
+    def house(self, tenant: Tenant) -> None:
+        """Remember a program on the shared arena, to be asked to leave when that grows."""
+        self._tenants.add(tenant)
 
     def arena_limit(self) -> int:
         """Bytes: most of what is free, with the arena that is there."""
@@ -85,7 +90,7 @@ class CudaBackend:
     def result(self, spec: Spec, inputs: Iterable[Array]) -> Array:
         """On the GPU where an input is, else on the host."""
         there = self.xp is not np and any(isinstance(a, self.xp.ndarray) for a in inputs)
-        return (self.xp if there else np).empty(spec.shape, spec.dtype)
+        return self.driver.empty(spec) if there else np.empty(spec.shape, spec.dtype)
 
     def write(self, target: Array, source: Array) -> None:
         """Copy a caller's array to the device."""

@@ -20,6 +20,8 @@ from .source import Source
 
 __all__ = ["Compiler"]
 
+_OPTIONS = ("-std=c++17", "-lineinfo")
+
 
 class Compiler:
     """Compiles for one architecture.
@@ -65,7 +67,7 @@ class Compiler:
         DeviceError
             NVRTC refuses the source; with its log.
         """
-        flags = tuple(f"-D{name}={value}" for name, value in sorted(macros.items()))
+        flags = (*_OPTIONS, *(f"-D{name}={value}" for name, value in sorted(macros.items())))
         key = hashlib.sha256("\0".join((self._identity, source.name, source.digest, *flags)).encode()).hexdigest()
         path = self._folder / f"{key[:32]}.{'cubin' if self._final else 'ptx'}"
         if path.is_file():
@@ -80,7 +82,7 @@ class Compiler:
                 return _keep(Path(self._spare.name) / path.name, code)
 
     def _run(self, source: Source, flags: tuple[str, ...]) -> bytes:
-        options = (f"-arch={self._arch}", "-std=c++17", "-lineinfo", f"-I{self._headers}", *flags)
+        options = (f"-arch={self._arch}", f"-I{self._headers}", *flags)
         program = self._nvrtc.createProgram(f'#line 1 "{source.name}"\n{source.text}', source.name, (), ())
         try:
             try:

@@ -14,7 +14,7 @@ from ...spec import Array, Spec
 from ..base import Call, Impl, Packed
 from .backend import CudaBackend, activation_arguments, launch
 from .driver import Dim3, Limits
-from .geometry import Strides, divisor, pitch_of, scalars, strides_of, vector_width
+from .geometry import Strides, divisor, on_host, pitch_of, scalars, strides_of, vector_width
 
 __all__ = ["MMA_TILES", "SIMT_TILES", "ConvIgemmMma", "ConvIgemmSimt", "MmaTile", "SimtTile"]
 
@@ -212,12 +212,12 @@ class _ConvIgemm(Impl):
         per, depth = k // op.groups, r * s * c
         k_padded = -(-per // K_PADDED) * K_PADDED
         packed = np.zeros((op.groups, k_padded, -(-depth // D_PADDED) * D_PADDED), self.dtype)
-        krsc = _on_host(weight).reshape(op.groups, per, c, r, s).transpose(0, 1, 3, 4, 2)
+        krsc = on_host(weight).reshape(op.groups, per, c, r, s).transpose(0, 1, 3, 4, 2)
         packed[:, :per, :depth] = krsc.reshape(op.groups, per, depth)
         shift = None
         if bias is not None:
             shift = np.zeros((op.groups, k_padded), np.float32)
-            shift[:, :per] = _on_host(bias).reshape(op.groups, per)
+            shift[:, :per] = on_host(bias).reshape(op.groups, per)
         return (constants[0], Packed(packed, tuple(weight.shape)), shift, *rest)[: len(constants)]
 
     def bind(
@@ -225,11 +225,6 @@ class _ConvIgemm(Impl):
     ) -> Call | None:
         """One launch."""
         raise NotImplementedError
-
-
-def _on_host(array: Array) -> np.ndarray[Any, Any]:
-    host: np.ndarray[Any, Any] = array if isinstance(array, np.ndarray) else array.get()
-    return host
 
 
 def _taps(depth: int, padded: int, c: int, s: int, dilation: tuple[int, int], strides: Strides, vec: int) -> np.ndarray[Any, Any]:

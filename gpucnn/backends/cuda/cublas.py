@@ -37,9 +37,9 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 
-def load_cublas() -> Any:
-    """Load cuBLAS; DeviceError where there is none."""
-    return ctypes.CDLL(find_library("cublas"))
+def load_cublas(cuda: int) -> Any:
+    """Load cuBLAS of CUDA 12 or 13; DeviceError where there is none."""
+    return ctypes.CDLL(find_library("cublas", cuda))
 
 
 class Cublas:

@@ -12,7 +12,7 @@ from ...ops import Conv
 from ...spec import Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, activation_arguments, launch
-from .geometry import Strides, divisor, scalars, strides_of, vector_width
+from .geometry import Strides, divisor, on_host, scalars, strides_of, vector_width
 
 __all__ = ["COLUMNS", "SIZES", "ConvDepthwiseDirect", "images_grid"]
 
@@ -55,7 +55,7 @@ class ConvDepthwiseDirect(Impl):
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (r, s, k); bias as float32."""
         weight, bias, rest = constants[1], constants[2] if len(constants) > 2 else None, constants[3:]
-        host = weight if isinstance(weight, np.ndarray) else weight.get()
+        host = on_host(weight)
         packed = np.ascontiguousarray(host[:, 0].transpose(1, 2, 0))
         shift = None if bias is None else bias.astype(np.float32)
         return (constants[0], packed, shift, *rest)[: len(constants)]

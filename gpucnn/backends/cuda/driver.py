@@ -62,6 +62,10 @@ class Driver(Protocol):
         """A caller's array that lies on the device, as one of ``xp``; any other as it is."""
         ...
 
+    def empty(self, spec: Spec) -> Array:
+        """Memory of the caller's, on the device."""
+        ...
+
     def kernel(self, source: Source, function: str, macros: Mapping[str, int]) -> Kernel:
         """Compile, or find what is compiled already."""
         ...

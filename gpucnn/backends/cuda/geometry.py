@@ -8,7 +8,7 @@ import numpy as np
 
 from ...spec import Array
 
-__all__ = ["Divisor", "Strides", "address", "divisor", "pitch_of", "strides_of", "vector_width"]
+__all__ = ["Divisor", "Strides", "address", "divisor", "on_host", "pitch_of", "strides_of", "vector_width"]
 
 
 class Strides(NamedTuple):
@@ -43,6 +43,12 @@ def address(x: Array) -> int:
     """Address of the first element, on the host or on the device."""
     here: int = x.ctypes.data if isinstance(x, np.ndarray) else x.data.ptr
     return here
+
+
+def on_host(x: Array) -> np.ndarray[Any, Any]:
+    """A constant as NumPy's array; what was computed on the device is fetched."""
+    host: np.ndarray[Any, Any] = x.get() if hasattr(x, "get") else x
+    return host
 
 
 def strides_of(x: Array) -> Strides | None:

@@ -14,7 +14,7 @@ from ...ops import Linear
 from ...spec import Array, Spec
 from ..base import Call, Impl, Packed
 from .backend import CudaBackend, activation_arguments, launch
-from .geometry import address, divisor, scalars
+from .geometry import address, divisor, on_host, scalars
 from .layout import element_strides, moved_rows
 
 __all__ = ["ROWS", "LinearCublas"]
@@ -57,7 +57,7 @@ class LinearCublas(Impl):
     def pack(self, op: Linear, *constants: Any) -> tuple[Any, ...]:
         """Weight with zeros up to a whole number of accesses a row; bias as float32."""
         weight, bias, rest = constants[1], constants[2] if len(constants) > 2 else None, constants[3:]
-        host = weight if isinstance(weight, np.ndarray) else weight.get()
+        host = on_host(weight)
         k, c = host.shape
         packed = np.zeros((k, _padded(c, host.dtype)), host.dtype)
         packed[:, :c] = host

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,45 +112,60 @@ def cupy_problem(driver_version: int, cupys: dict[str, str]) -> str:
     return ""
 
 
-def find_library(name: str) -> str:
-    """Path of NVIDIA's library ``name``: in the wheels, in a toolkit, or where the system looks.
+def find_library(name: str, cuda: int) -> str:
+    """Path of NVIDIA's library ``name`` for CUDA 12 or 13: in the wheels, in a toolkit, or where the system looks.
 
     Raises
     ------
     DeviceError
-        There is none.
+        There is none, or only that of another CUDA.
     """
     try:
         from cuda import pathfinder
 
-        return str(pathfinder.load_nvidia_dynamic_lib(name).abs_path)
+        path = str(pathfinder.load_nvidia_dynamic_lib(name).abs_path)
     except (ImportError, RuntimeError, OSError) as error:
         raise DeviceError(f"{name} was not found: {str(error).splitlines()[0]}") from error
+    found = re.search(r"\.so\.(\d+)|_(\d+)(?:_\d+)?\.dll$", path)
+    major = int(found[1] or found[2][:2]) if found else cuda
+    if major != cuda:
+        raise DeviceError(f"{path} is of CUDA {major}, CuPy's is {cuda}: uninstall the wheels of CUDA {major}")
+    return path
 
 
-def find_headers() -> Path | None:
-    """Return the folder that holds ``cuda_fp16.h``, or None."""
+def find_headers(cuda: int) -> Path | None:
+    """Return the folder that holds ``cuda_fp16.h`` of CUDA 12 or 13, or None."""
     try:
         from cuda import pathfinder
 
         found = [pathfinder.find_nvidia_header_directory("cudart")]
     except (ImportError, RuntimeError, OSError):
         found = []
-    folders = [Path(folder) for folder in (*found, "/usr/local/cuda/include") if folder]
-    return next((folder for folder in folders if (folder / "cuda_fp16.h").is_file()), None)
+    wheels = [Path(entry or ".") / "nvidia" / part / "include" for entry in sys.path for part in ("cu13", "cuda_runtime")]
+    folders = [*(Path(folder) for folder in found if folder), *wheels, Path("/usr/local/cuda/include")]
+    return next((f for f in folders if (f / "cuda_fp16.h").is_file() and _cuda_of(f) in (cuda, None)), None)
 
 
-def toolkit_problem(driver_version: int) -> str:
+def _cuda_of(headers: Path) -> int | None:
+    """The major version that the headers tell; they must be of the compiler's."""
+    try:
+        version = re.search(r"#define\s+CUDART_VERSION\s+(\d+)", (headers / "cuda_runtime_api.h").read_text("utf-8", "replace"))
+    except OSError:
+        return None
+    return int(version[1]) // 1000 if version else None
+
+
+def toolkit_problem(driver_version: int, cupys: dict[str, str]) -> str:
     """Say which part of CUDA beside CuPy is missing, with the command that installs it; empty where all is there."""
+    extra = "cuda13" if driver_version >= 13000 and "cupy-cuda12x" not in cupys else "cuda12"
     missing = []
     for name, what in (("nvrtc", "NVRTC (it compiles the kernels)"), ("cublas", "cuBLAS (dense layers)")):
         try:
-            find_library(name)
-        except DeviceError:
+            find_library(name, int(extra[-2:]))
+        except DeviceError as error:
+            if "uninstall" in str(error):
+                return str(error)
             missing.append(what)
-    if find_headers() is None:
+    if find_headers(int(extra[-2:])) is None:
         missing.append("the CUDA headers (cuda_fp16.h)")
-    if not missing:
-        return ""
-    extra = "cuda13" if driver_version >= 13000 else "cuda12"
-    return f"{', '.join(missing)} not found (the extra {extra}): pip install {EXTRAS[extra]}"
+    return f"{', '.join(missing)} not found (the extra {extra}): pip install {EXTRAS[extra]}" if missing else ""

@@ -14,7 +14,7 @@ from ...spec import Array, Spec, spec_of
 from ..base import Call, Impl, Packed
 from .backend import CudaBackend, activation_arguments, launch
 from .depthwise import images_grid
-from .geometry import Strides, divisor, scalars, strides_of, vector_width
+from .geometry import Strides, divisor, on_host, scalars, strides_of, vector_width
 
 __all__ = ["STEM_TILES", "ConvStemMma", "ConvStemSimt", "StemTile"]
 
@@ -92,9 +92,9 @@ class _ConvStem(Impl):
     def pack(self, op: Conv | LookupConv, *constants: Any) -> tuple[Any, ...]:
         """Table as (c, 256); weight in the order of the sum; bias as float32."""
         x, *tables, weight, bias, residual = (*constants, None, None)[: 5 if self.lookup else 4]
-        host = weight if isinstance(weight, np.ndarray) else weight.get()
+        host = on_host(weight)
         packed = Packed(self._weight(host), tuple(weight.shape))
-        columns = [np.ascontiguousarray((t if isinstance(t, np.ndarray) else t.get()).T) for t in tables]
+        columns = [np.ascontiguousarray(on_host(t).T) for t in tables]
         return (x, *columns, packed, None if bias is None else bias.astype(np.float32), residual)[: len(constants)]
 
     def bind(
