@@ -90,6 +90,10 @@ def test_gpus_are_read_from_the_driver():
         (13000, {"cupy-cuda12x": "14.0.0", "cupy-cuda13x": "14.0.0"}, "pip uninstall -y cupy-cuda12x cupy-cuda13x"),
         (13000, {"cupy-cuda13x": "13.6.0"}, "needed is 14 or newer"),
         (12040, {"cupy-cuda13x": "14.1.0"}, 'pip uninstall -y cupy-cuda13x && pip install "cupy-cuda12x>=14"'),
+        (13000, {"cupy-cuda12x": "13.6.0"}, 'needed is 14 or newer: pip install "cupy-cuda12x>=14"'),
+        (12040, {"cupy-cuda11x": "13.6.0"}, 'needed is 14 or newer: pip uninstall -y cupy-cuda11x && pip install "cupy-cuda12x>=14"'),
+        (13000, {"cupy": "13.0.0"}, 'pip uninstall -y cupy && pip install "cupy-cuda13x>=14"'),
+        (13000, {"cupy-cuda13x": "unknown"}, "is version unknown, needed is 14 or newer"),
     ],
 )
 def test_why_cupy_cannot_be_used(version, cupys, said):
@@ -109,6 +113,7 @@ def test_the_command_installs_what_the_extra_does(extra):
 def test_nothing_is_wrong_with_a_fitting_cupy():
     assert probe.cupy_problem(13000, {"cupy-cuda13x": "14.0.1"}) == ""
     assert probe.cupy_problem(13000, {"cupy-cuda12x": "14.0.1"}) == ""
+    assert probe.cupy_problem(13000, {"cupy": "v14.0.1"}) == ""
 
 
 def test_auto_settles_for_the_cpu_and_names_the_gpu_it_saw(machine):

@@ -17,6 +17,7 @@ from gpucnn import data, nn
 from gpucnn import functional as F
 from gpucnn.backends.cuda import IMPLS, CudaBackend
 from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES, ConvIgemmMma, ConvIgemmSimt
+from gpucnn.backends.cuda.linear import ROWS
 from gpucnn.ops import Conv
 
 pytestmark = pytest.mark.gpu
@@ -64,6 +65,33 @@ def test_every_tile_gives_the_same_bits(method, backend):
     first = next(iter(found.values()))
     for tile, y in found.items():
         np.testing.assert_array_equal(y, first, err_msg=tile)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16"])
+@pytest.mark.parametrize(("c", "k"), [(2048, 1000), (1280, 1000), (25088, 4096), (9, 7)])
+def test_a_row_has_the_same_bits_at_every_place_of_a_product(c, k, kind, backend):
+    """What a fixed number of rows is for: cuBLAS treats them alike, so a row's scores do not depend on those beside it."""
+    rng = np.random.default_rng(0)
+    gpu, weight = backend.driver, rng.standard_normal((k, c)).astype(kind)
+    rows = rng.standard_normal((ROWS, c)).astype(kind)
+    step = 16 // rows.dtype.itemsize
+    wide = -(-c // step) * step
+    a, b = (gpu.upload(np.pad(v, ((0, 0), (0, wide - c)))) for v in (rows, weight))
+    out = gpu.upload(np.zeros((ROWS, k), np.float32))
+    gpu.prepare_gemm()
+
+    def product():
+        with backend.session():
+            gpu.gemm(a, b, out)
+        return gpu.read(out)
+
+    first = product()
+    for at in (0, 1, 15, 16, 31, 32, 62, 63):  # the row at `at` everywhere
+        with backend.session():
+            a[...] = a[at : at + 1]
+        again = product()
+        np.testing.assert_array_equal(again, np.broadcast_to(first[at], again.shape), err_msg=f"row {at}")
+        gpu.write(a, np.pad(rows, ((0, 0), (0, wide - c))))
 
 
 class Net(nn.Module):

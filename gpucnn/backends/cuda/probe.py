@@ -90,25 +90,29 @@ def installed_cupys() -> dict[str, str]:
     return found
 
 
+def fitting_extra(driver_version: int, cupys: dict[str, str]) -> str:
+    """Name the extra for a driver: CUDA 13's where the driver has it, unless CUDA 12's CuPy is there, which runs on it as well."""
+    return "cuda13" if driver_version >= 13000 and list(cupys) != ["cupy-cuda12x"] else "cuda12"
+
+
 def cupy_problem(driver_version: int, cupys: dict[str, str]) -> str:
     """Say why CuPy cannot drive these GPUs, with the command that mends it; empty where nothing is known to be wrong."""
     if driver_version < 12000:
         return f"the driver supports CUDA {driver_cuda(driver_version)}, needed is 12 or newer: update the NVIDIA driver"
-    extra = "cuda13" if driver_version >= 13000 else "cuda12"
+    extra = fitting_extra(driver_version, cupys)
     install = f"pip install {EXTRAS[extra]}"
     if not cupys:
         return f"CuPy is not installed (the extra {extra}): {install}"
+    if set(cupys) != {f"cupy-{extra}x"}:  # a second CuPy beside the first would break both
+        install = f"pip uninstall -y {' '.join(sorted(cupys))} && {install}"
     if len(cupys) > 1:
-        names = " ".join(sorted(cupys))
-        return f"two CuPys are installed and break each other: pip uninstall -y {names} && {install}"
+        return f"two CuPys are installed and break each other: {install}"
     ((name, version),) = cupys.items()
-    if int(version.split(".")[0]) < 14:
+    major = re.match(r"\D*(\d+)", version)
+    if not major or int(major[1]) < 14:
         return f"{name} is version {version}, needed is 14 or newer: {install}"
     if name == "cupy-cuda13x" and driver_version < 13000:
-        return (
-            f"cupy-cuda13x needs a driver for CUDA 13, this one supports {driver_cuda(driver_version)}: "
-            f"pip uninstall -y cupy-cuda13x && {install}"
-        )
+        return f"cupy-cuda13x needs a driver for CUDA 13, this one supports {driver_cuda(driver_version)}: {install}"
     return ""
 
 
@@ -157,7 +161,7 @@ def _cuda_of(headers: Path) -> int | None:
 
 def toolkit_problem(driver_version: int, cupys: dict[str, str]) -> str:
     """Say which part of CUDA beside CuPy is missing, with the command that installs it; empty where all is there."""
-    extra = "cuda13" if driver_version >= 13000 and "cupy-cuda12x" not in cupys else "cuda12"
+    extra = fitting_extra(driver_version, cupys)
     missing = []
     for name, what in (("nvrtc", "NVRTC (it compiles the kernels)"), ("cublas", "cuBLAS (dense layers)")):
         try:
