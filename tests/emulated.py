@@ -45,6 +45,9 @@ class EmulatorDriver:
     def adopt(self, array: Any) -> Any:
         return array
 
+    def empty(self, spec: Spec) -> Any:
+        return np.empty(spec.shape, spec.dtype)
+
     def kernel(self, source: Source, function: str, macros: Mapping[str, int]) -> Kernel:
         key = (source.digest, function, tuple(sorted(macros.items())))
         if key not in self._kernels:
