@@ -28,7 +28,7 @@ _MULTIPROCESSORS, _MAJOR, _MINOR, _SHARED_PER_BLOCK = 16, 75, 76, 97
 
 _STATIC_LIMIT = 48 << 10  # bytes of shared memory that a block may have without asking
 _PIECE = 8 << 20  # bytes that cross to the device while the host prepares the next ones
-_HEAD_START = 200_000  # turns of kernels/spin.cu: half a millisecond
+_HEAD_START = 100_000  # turns of kernels/spin.cu, of some ten cycles each: about half a millisecond, not timed on hardware yet
 
 
 class CupyDriver:
@@ -223,7 +223,7 @@ class CupyDriver:
         return lambda: graph.launch(self.stream)
 
     def time(self, run: Callable[[], None]) -> float:
-        """Seconds that the device takes for what ``run`` launches, given in advance while it is busy with nothing."""
+        """Seconds that the device takes for what ``run`` launches, given in advance while it is busy with nothing; inside a session."""
         begin, end = self.xp.cuda.Event(), self.xp.cuda.Event()
         if self._idle is None:
             self._idle = self.allocate(4)
