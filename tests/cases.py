@@ -7,7 +7,7 @@ A case is an op and the arrays that it is given, drawn from a generator seeded b
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,12 @@ class Case:
     @property
     def specs(self) -> tuple[Spec | None, ...]:
         return tuple(None if d is None else Spec(d.shape, np.dtype(d.dtype)) for d in self.inputs)
+
+
+def halved(case: Case) -> Case:
+    """The case in float16."""
+    inputs = tuple(replace(d, dtype="float16") if d is not None and d.dtype == "float32" else d for d in case.inputs)
+    return replace(case, id=f"{case.id}, float16", inputs=inputs)
 
 
 def of(id: str, op: Op, *inputs: Any, dtype: str = "float32", fill: str = "normal") -> Case:

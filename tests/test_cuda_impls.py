@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import emulator
 import numpy as np
 import pytest
-from cases import CASES, RELU, Case, conv
+from cases import CASES, RELU, Case, conv, halved
 from close import assert_close
 from emulated import EmulatorDriver
-from test_impls import MOVES, Harness
+from harness import MOVES, Harness
 
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cuda import IMPLS, CudaBackend
@@ -58,12 +57,6 @@ def _built(request):
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for future in [pool.submit(Harness, *build) for build in builds]:
             future.result()
-
-
-def halved(case: Case) -> Case:
-    """The case in float16."""
-    inputs = tuple(replace(d, dtype="float16") if d is not None and d.dtype == "float32" else d for d in case.inputs)
-    return replace(case, id=f"{case.id}, float16", inputs=inputs)
 
 
 def ways_of(case: Case) -> tuple[str, ...]:

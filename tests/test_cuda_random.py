@@ -12,11 +12,11 @@ import pytest
 from cases import Case, Draw
 from close import assert_close
 from emulated import EmulatorDriver
+from harness import Harness
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
 from test_cuda_impls import SMALL
 from test_graphs import PROFILE, Net
-from test_impls import Harness
 from truth import Planned, assert_true, draw_feeds, truth, verify
 
 from gpucnn import plan

@@ -7,11 +7,11 @@ from typing import Any
 import emulator
 import numpy as np
 import pytest
-from cases import ALL, CASES, RELU, Case, conv, lookup_conv
+from cases import ALL, CASES, RELU, Case, conv, halved, lookup_conv
 from close import assert_close
 from emulated import EmulatorDriver
-from test_cuda_impls import backends, halved
-from test_impls import Harness
+from harness import Harness
+from test_cuda_impls import backends
 from truth import Planned
 
 from gpucnn import functional as F

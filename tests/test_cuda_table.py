@@ -6,8 +6,7 @@ Nothing is executed: ``test_cuda_impls.py`` holds each of these impls to the ref
 from __future__ import annotations
 
 import pytest
-from cases import CASES, Case
-from test_cuda_impls import halved
+from cases import CASES, Case, halved
 
 from gpucnn.backends.cuda import IMPLS
 from gpucnn.ops import (

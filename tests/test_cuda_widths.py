@@ -14,13 +14,13 @@ from itertools import product
 import emulator
 import numpy as np
 import pytest
-from cases import ALL, RELU, SIGMOID, Case, conv, lookup, norm, of, pool
+from cases import ALL, RELU, SIGMOID, Case, conv, halved, lookup, norm, of, pool
 from close import assert_close
 from emulated import EmulatorDriver
+from harness import Harness
 from kernel_variants import KERNELS, Macros, assert_listed, entries_of, spelled
-from test_cuda_impls import EVERY, backends, halved, tile_impl, tiled_case
+from test_cuda_impls import EVERY, backends, tile_impl, tiled_case
 from test_cuda_stem import ACROSS
-from test_impls import Harness
 
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cuda import IMPLS, CudaBackend

@@ -6,11 +6,11 @@ import threading
 
 import numpy as np
 import pytest
-from cases import CASES
+from cases import CASES, halved
 from close import assert_close
 from drivers import driver
-from test_cuda_impls import halved, ways_of
-from test_impls import Harness
+from harness import Harness
+from test_cuda_impls import ways_of
 
 import gpucnn
 from gpucnn import data, nn

@@ -13,39 +13,19 @@ Each case runs in several ways, because an impl must not care where its arrays l
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from cases import CASES, FEWEST, Case
 from close import assert_close
+from harness import MOVES, Harness
 from truth import AlwaysLanes
 
 from gpucnn import ops, plan
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cpu import IMPLS, CpuBackend
-from gpucnn.graph import Graph, Node, Placement, Value
-from gpucnn.ops import (
-    Activation,
-    BatchNorm,
-    Binary,
-    Concat,
-    Conv,
-    Flatten,
-    Identity,
-    Linear,
-    Op,
-    Reorder,
-    Reshape,
-    Transpose,
-)
-from gpucnn.passes import alias_buffers, assign_layouts
-from gpucnn.passes.alias_buffers import dense_strides
+from gpucnn.ops import Activation, BatchNorm, Binary, Concat, Conv, Linear, Op, Transpose
 from gpucnn.plan import REFERENCE
 from gpucnn.spec import Spec
-
-MOVES = (Identity, Reorder, Reshape, Flatten, Transpose)
-"""Ops that are views where that is possible."""
 
 
 @pytest.fixture(scope="module")
@@ -65,90 +45,6 @@ _BACKEND = CpuBackend()
 
 def listed(op: Op, *specs: Spec | None) -> tuple[Impl, ...]:
     return plan.candidates(_BACKEND, op, *specs)
-
-
-def own_buffers(graph: Graph) -> None:
-    """Instead of the alias pass: no two values share memory."""
-    for node in graph.nodes:
-        if isinstance(node.op, Reorder) and node.outputs[0].ndim >= 3:
-            node.outputs[0].order = node.op.order
-    for value in (*graph.inputs.values(), *(v for node in graph.nodes for v in node.outputs)):
-        graph.placements[value] = Placement(value, 0, dense_strides(value.shape, value.order))
-
-
-class Harness:
-    """One op in a graph of its own, planned with a given impl, run on an arena of NaNs (all bytes 0xFF)."""
-
-    around = (2, 3)
-    """Sizes of the neighbours in the concatenation: no access of more than two elements is aligned there."""
-
-    def __init__(self, case: Case, impl: Impl, backend: CpuBackend, way: str) -> None:
-        self.case, self.impl, self.way = case, impl, way
-        self.arrays = case.arrays()
-        self.feeds: dict[str, Any] = {}
-        graph = Graph()
-        everything = range(len(self.arrays))
-        flows = {"computed": everything, "bias": (0, *everything[2:])}.get(way, case.flows)
-        order = "channels_last" if way in ("slice", "lanes", "in place") else "logical"
-        inputs = [self._input(graph, f"x{i}", a, order) if i in flows and a is not None else a for i, a in enumerate(self.arrays)]
-        if way == "in place":
-            inputs[0] = graph.append(Identity(), inputs[:1], "copy")[0]
-        results = graph.append(case.op, inputs, "tested")
-        self.neighbours: dict[str, Any] = {}
-        if way in ("slice", "lanes"):
-            graph.outputs = {str(i): self._between(graph, i, v, order) for i, v in enumerate(results)}
-        else:
-            graph.outputs = {str(i): v for i, v in enumerate(results)}
-        self.tested = graph.nodes[:]
-        last = own_buffers if way == "copied" else alias_buffers
-        self.plan = plan.compile(graph, backend, choose=self._choose, passes=(assign_layouts, last))
-        self.placements = [graph.placements[v] for v in results]
-        self.program = self.plan.bind()
-
-    def _input(self, graph: Graph, name: str, array: Any, order: Any) -> Value:
-        self.feeds[name] = array
-        return graph.input(name, Spec(array.shape, array.dtype), order if array.ndim >= 3 else "logical")
-
-    def _between(self, graph: Graph, i: int, result: Value, order: Any) -> Value:
-        """The result between two neighbours: along the channels, else along the first axis."""
-        if result.ndim == 0:
-            return result
-        dim = 1 if result.ndim >= 3 else 0
-        rng = np.random.default_rng(1)
-        parts = []
-        for name, size in zip((f"before{i}", f"after{i}"), self.around):
-            shape = (*result.shape[:dim], size, *result.shape[dim + 1 :])
-            self.neighbours[name] = rng.integers(1, 9, shape).astype(result.dtype)
-            parts.append(graph.append(Identity(), (self._input(graph, name, self.neighbours[name], order),), f"copy {name}")[0])
-        return graph.append(Concat(dim), (parts[0], result, parts[1]), f"cat{i}")[0]
-
-    def _choose(self, backend: Any, node: Node) -> Impl:
-        return self.impl if node.name == "tested" else plan.choose_first(backend, node)
-
-    def run(self, feeds: dict[str, Any] | None = None) -> tuple[Any, ...]:
-        backend = self.plan.backend
-        with backend.session():
-            self.program.arena[...] = 0xFF
-            for name, array in (feeds or self.feeds).items():
-                backend.write(self.program.inputs[name], array)
-            self.program.run()
-        whole = [backend.read(self.program.outputs[str(i)]) for i in range(len(self.program.outputs))]
-        if self.way not in ("slice", "lanes"):
-            return tuple(whole)
-        results = []
-        for i, y in enumerate(whole):
-            if y.ndim == 0:
-                results.append(y)
-                continue
-            before, result, after = np.split(y, (self.around[0], -self.around[1]), axis=1 if y.ndim >= 3 else 0)
-            np.testing.assert_array_equal(before, self.neighbours[f"before{i}"])
-            np.testing.assert_array_equal(after, self.neighbours[f"after{i}"])
-            results.append(result)
-        return tuple(results)
-
-    def ran(self) -> bool:
-        """Whether the tested step is in the plan, rather than having become a view or being empty."""
-        return any(step.node.name == "tested" and step.impl is self.impl for step, _ in self.program.calls)
 
 
 def ways(case: Case, impl: Impl) -> list[str]:

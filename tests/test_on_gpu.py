@@ -18,7 +18,7 @@ from cases import conv
 from close import assert_close
 from emulator import nvrtc
 from fake_cupy import Array, FakeCublas, FakeCupy, Stream
-from test_impls import Harness
+from harness import Harness
 from truth import assert_true, record, truth
 
 import gpucnn

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 import emulator
 import pytest
-from cases import CASES, Case
+from cases import CASES, Case, halved
 from close import assert_close
 from emulated import EmulatorDriver
 from emulator import KernelError
-from test_cuda_impls import SMALL, halved, ways_of
-from test_impls import Harness
+from harness import Harness
+from test_cuda_impls import SMALL, ways_of
 
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cuda import CudaBackend

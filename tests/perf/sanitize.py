@@ -3,7 +3,7 @@
     compute-sanitizer --tool memcheck python tests/perf/sanitize.py [--device cuda|cpu] [--cases 2] [--seconds 50]
 
 Every impl gets its first case before any gets a second, so that a run that ends early has seen all families. Results are held to the
-references as in the tests. CuPy's pool is off: memcheck sees the true end of each array's memory.
+references as in the tests, without pytest. CuPy's pool is off: memcheck sees the true end of each array's memory.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import numpy as np  # noqa: E402
-from cases import CASES, Case  # noqa: E402
+from cases import CASES, Case, halved  # noqa: E402
 from close import assert_close  # noqa: E402
-from test_cuda_impls import halved  # noqa: E402
-from test_impls import Harness  # noqa: E402
+from harness import Harness  # noqa: E402
 
 import gpucnn  # noqa: E402
 from gpucnn import nn  # noqa: E402
