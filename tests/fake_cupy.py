@@ -331,7 +331,7 @@ class FakeCupy:
         return result
 
     def get_default_memory_pool(self) -> Any:
-        return SimpleNamespace(free_bytes=lambda: 0)
+        return SimpleNamespace(free_bytes=lambda: 0, free_all_blocks=lambda: None)
 
 
 class FakeCublas:

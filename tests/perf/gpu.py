@@ -4,9 +4,10 @@
                                     [--kinds eager,compiled] [--rounds 7] [--side-seconds 0.15] [--commit ID] [--smoke]
 
 Writes FOLDER/gpu.json: a row for each (model, batch, precision, kind of peers), as soon as it is measured. Rows that are there for the
-same sources and GPU are not measured again, so a second call goes on. Stopped by time, Ctrl-C or SIGTERM, it prints what it has.
-A round runs first gpucnn, then each peer, so that a change of the GPU's mood meets all; ratios are taken inside rounds. A process of its
-own measures; should it die, the row says so and another one goes on. --smoke tries all this with tiny sizes on a CPU, without torch too.
+same sources, GPU, driver, PyTorch and CuPy are not measured again, so a second call goes on. Stopped by time, Ctrl-C or SIGTERM, it
+prints what it has. A round runs first gpucnn, then each peer, so that a change of the GPU's mood meets all; ratios are taken inside
+rounds. A process of its own measures; should it die, the row says so and another one goes on. --smoke tries all this with tiny sizes
+on a CPU, without torch too, and writes to FOLDER/smoke.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timezone
+from itertools import takewhile
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -50,7 +52,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kinds", default=KINDS, help=f"kinds of peers ({KINDS})")
     parser.add_argument("--rounds", type=int, default=7, help="(7)")
     parser.add_argument("--side-seconds", type=float, default=0.15, help="a side in a round; one run at the least (0.15)")
-    parser.add_argument("--commit", default="", help="what to call the sources where git cannot be asked")
+    parser.add_argument("--commit", default="", help="what to call the sources (git is asked)")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes on a CPU, to try this script")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -100,11 +102,12 @@ class Bench:
     """The file of rows, and the process that measures them."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        args.folder.mkdir(parents=True, exist_ok=True)
-        self.file = args.folder / "gpu.json"
+        folder = args.folder / "smoke" if args.smoke else args.folder  # what is tried out must never look like what was measured
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / "gpu.json"
         self.document: Row = json.loads(self.file.read_text("utf-8")) if self.file.exists() else {"machines": {}, "rows": []}
         self.worker: Worker | None = None
-        self.same = {"commit": commit() or args.commit or "unknown", "sources": sources()}
+        self.same = {"commit": args.commit or commit() or unknown(), "sources": sources()}
         self.gpu = ""
         self.wanted = jobs(args)
 
@@ -146,7 +149,7 @@ class Bench:
             self.save()
 
     def rows(self) -> list[Row]:
-        """Those of these sources and this GPU."""
+        """Those of these sources on this machine."""
         return [r for r in self.document["rows"] if r["sources"] == self.same["sources"] and r["gpu"] == self.gpu]
 
     def has(self, job: Row) -> bool:
@@ -194,23 +197,34 @@ def line(row: Row) -> str:
     for side, ms in row.get("ms", {}).items():
         ratios = row["ratios"].get(side)
         beside = f" ({median(ratios):.2f}: {min(ratios):.2f} … {max(ratios):.2f}; error {row['errors'].get(side, 0):.0e})" if ratios else ""
+        if side == "gpucnn" and row.get("input_ms"):
+            beside = f" (its input's {', '.join(f'{op} {t:.3f}' for op, t in row['input_ms'].items())})"
         parts.append(f"{side} {ms:.3f}{beside}")
     parts += [f"{side} FAILED: {why}" for side, why in row["failed"].items()]
     return f"{start}{', '.join(parts)}"
 
 
 def commit() -> str:
-    """The commit of this checkout, marked where the files that matter differ from it; empty without git."""
+    """The commit of this checkout, marked where the files that matter differ from it; empty where git knows none of it."""
 
     def git(*command: str) -> str:
         done = subprocess.run(["git", "-C", str(ROOT), *command], capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:
+        top = git("rev-parse", "--show-toplevel")
+        if not top or Path(top).resolve() != ROOT:  # a copy inside another repository is none of its commits
+            return ""
         head = git("rev-parse", "HEAD")
         return head + ("-dirty" if head and git("status", "--porcelain", "--", "gpucnn", "kernels") else "")
     except OSError:
         return ""
+
+
+def unknown() -> str:
+    """What a commit is called that nobody names."""
+    print(f"gpu.py: git knows no commit of {ROOT}, rows will say 'unknown'; --commit ID names it", file=sys.stderr, flush=True)
+    return "unknown"
 
 
 def sources() -> str:
@@ -276,21 +290,14 @@ def work() -> None:
 
 
 def meet(known: list[str]) -> Row:
-    """The device's name, and where that is not known yet, versions and what it can do."""
+    """What the machine is called, and where that is not known yet, versions and what it can do."""
     import gpu_sides
 
-    fields = "name,driver_version,clocks.max.sm,clocks.max.memory,power.limit,memory.total"
-    try:
-        done = subprocess.run(["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"], capture_output=True, text=True, check=True)
-        values = dict(zip(fields.split(","), done.stdout.splitlines()[0].split(", ")))
-    except (OSError, subprocess.CalledProcessError, IndexError):
-        values = {}
+    found = gpu_sides.machine()
+    if found["gpu"] in known:
+        return {"gpu": found["gpu"]}
     torch = gpu_sides.torch
-    device = "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
-    gpu = values.get("name") or (torch.cuda.get_device_name() if device == "cuda" else "no GPU")
-    if gpu in known:
-        return {"gpu": gpu}
-    return {"gpu": gpu, "nvidia_smi": values, "libraries": gpu_sides.libraries(), "ceilings": gpu_sides.ceilings(device)}
+    return {**found, "ceilings": gpu_sides.ceilings("cuda" if torch is not None and torch.cuda.is_available() else "cpu")}
 
 
 def measure(job: Row) -> Row:
@@ -334,6 +341,8 @@ def all_sides(job: Row) -> Row:
 
 def compare(row: Row, made: dict[str, Any]) -> None:
     """Times of all that could be made, in interleaved rounds; then how far the results lie apart, and gpucnn's steps."""
+    import gpu_sides as sides
+
     samples: dict[str, list[list[float]]] = {side: [] for side in made}
     for i in range(row["rounds"] + 1):  # round 0 warms up
         for side, runner in made.items():
@@ -356,6 +365,9 @@ def compare(row: Row, made: dict[str, Any]) -> None:
     if row["kind"] == "eager":
         row["empty_ms"] = median(ours.ms(lambda: None) for _ in range(20))  # what timing itself takes
         row["layers"] = ours.layers()
+        # Of gpucnn's time: from a caller's input to what peers are given at once.
+        first = takewhile(lambda layer: layer["op"] in sides.MOVES, row["layers"])
+        row["input_ms"] = {layer["op"]: median(layer["ms"]) for layer in first}
 
 
 def timed(ms: Callable[[], float], seconds: float) -> list[float]:

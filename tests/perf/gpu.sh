@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All that a machine with an NVIDIA GPU can say of gpucnn, in one command, useful within nine minutes.
 #
-#     tests/perf/gpu.sh [--seconds 540] [--only tests,fragments,memcheck,racecheck,bench] [--smoke] OUT
+#     tests/perf/gpu.sh [--seconds 540] [--only tests,fragments,memcheck,racecheck,bench] [--commit ID] [--smoke] OUT
 #
 # Steps, in this order, each with a share of the time; the benchmark gets what the others leave:
 #   tests      pytest -m gpu
@@ -9,17 +9,18 @@
 #   memcheck   compute-sanitizer on sanitize.py: addresses
 #   racecheck  the same: shared memory
 #   bench      gpu.py: gpucnn beside PyTorch; a row of OUT/gpu.json as soon as it is measured
-# Logs are OUT/STEP.log. What was passed before with the same files, and rows that are measured, are not done again: call it once more
-# to go on. Stopped by Ctrl-C or SIGTERM it prints what it finished. Exit: 0 all well, 1 a step failed or had no time, 2 no GPU or wrong
-# arguments, 143 stopped.
+# Logs are OUT/STEP.log. What was passed before with the same files, GPU and versions, and rows that are measured, are not done again: call
+# it once more to go on. Stopped by Ctrl-C or SIGTERM it prints what it finished. Exit: 0 all well, 1 a step failed or had no time, 2 no GPU
+# or wrong arguments, 143 stopped.
 #
-# Needs Python (PYTHON=…, else python3) with NumPy, CuPy, pytest, and PyTorch with CUDA for the peers. Nothing is installed, no network is
-# used; the checkout itself is what is tested. --smoke tries the plumbing without a GPU.
+# Needs Python (PYTHON=…, else python3) with NumPy, CuPy, pytest, and PyTorch with CUDA for the peers; what falls away without one of them is
+# said first. Nothing is installed, no network is used; the checkout itself is what is tested. --commit names it where there is no git.
+# --smoke tries the plumbing without a GPU, in OUT/smoke.
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 python=${PYTHON:-python3}
-seconds=540 only=tests,fragments,memcheck,racecheck,bench smoke=0 out=
+seconds=540 only=tests,fragments,memcheck,racecheck,bench smoke=0 commit='' out=
 
 usage() {
     echo "gpu.sh: $1" >&2
@@ -31,6 +32,10 @@ while [ $# -gt 0 ]; do
     case $1 in
         --seconds) seconds=${2:-} && shift ;;
         --only) only=${2:-} && shift ;;
+        --commit)
+            [[ ${2:-} =~ ^[[:alnum:]][[:alnum:]._-]*$ ]] || usage "--commit wants a name of letters and digits, not '${2:-}'"
+            commit=$2 && shift
+            ;;
         --smoke) smoke=1 ;;
         -*) usage "there is no option $1" ;;
         *) [ -z "$out" ] || usage "one folder is enough"; out=$1 ;;
@@ -42,7 +47,9 @@ for name in ${only//,/ }; do
     case $name in tests | fragments | memcheck | racecheck | bench) ;; *) usage "there is no step '$name'" ;; esac
 done
 [ -n "$out" ] || usage "say where the results go"
-mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 2
+mkdir -p "$out" && results=$(cd "$out" && pwd) || exit 2
+out=$results
+[ "$smoke" = 0 ] || { out=$results/smoke && mkdir -p "$out" || exit 2; }  # what is tried out must never pass for what was done
 cd "$root" || exit 2
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 
@@ -67,7 +74,47 @@ PY
     echo "gpu.sh: smoke test without a GPU ($gpu)"
 }
 [ "$smoke" = 1 ] || export GPUCNN_REQUIRE_GPU=1
-state=$(find gpucnn kernels tests -type f \( -name '*.py' -o -name '*.cu' -o -name '*.cuh' -o -name '*.sh' \) | LC_ALL=C sort | xargs sha256sum | sha256sum)
+
+if [ -z "$commit" ]; then
+    commit=$("$python" -c 'import sys; sys.path.insert(0, "tests/perf"); import gpu; print(gpu.commit())')
+    if [ -z "$commit" ]; then
+        echo "gpu.sh: git knows no commit of $root, rows will say 'unknown'; --commit ID names it" >&2
+        commit=unknown
+    fi
+fi
+
+# What a step that passed depends on.
+state=$({
+    echo "$gpu"
+    "$python" - << 'PY'
+import sys
+from importlib.metadata import distributions
+
+names = ("numpy", "cupy", "torch", "pytest", "nvidia")
+print(sys.version, *sorted({f"{d.name} {d.version}" for d in distributions() if (d.name or "").lower().startswith(names)}))
+PY
+    sha256sum pyproject.toml
+    find gpucnn kernels tests -type f \( -name '*.py' -o -name '*.cu' -o -name '*.cuh' -o -name '*.sh' \) -print0 \
+        | LC_ALL=C sort -z | xargs -0 sha256sum
+} | sha256sum)
+
+# Steps that cannot be done here, and why.
+declare -A lacking=()
+sanitizer=$(command -v compute-sanitizer || ls "${CUDA_HOME:-/usr/local/cuda}"/bin/compute-sanitizer 2> /dev/null)
+if [ -z "$sanitizer" ] && [ "$smoke" = 0 ]; then
+    lacking[memcheck]="there is no compute-sanitizer on PATH or below ${CUDA_HOME:-/usr/local/cuda}"
+    lacking[racecheck]=${lacking[memcheck]}
+fi
+if ! why=$("$python" -c 'import pytest' 2>&1); then
+    lacking[tests]="pytest cannot be imported: ${why##*$'\n'}"
+    lacking[fragments]=${lacking[tests]}
+fi
+for step in ${only//,/ }; do
+    [ -z "${lacking[$step]:-}" ] || echo "gpu.sh: $step falls away: ${lacking[$step]}"
+done
+if [[ ,$only, == *,bench,* ]] && ! "$python" -c 'import sys, importlib.util; sys.exit(not importlib.util.find_spec("torch"))'; then
+    echo "gpu.sh: PyTorch is missing: bench measures gpucnn alone"
+fi
 
 running='' follower='' failed=0
 report=()
@@ -77,7 +124,7 @@ finish() {
     trap '' TERM INT
     echo
     {
-        echo "gpu.sh: $gpu; ${SECONDS} s of $seconds"
+        echo "gpu.sh: $gpu; commit $commit; ${SECONDS} s of $seconds"
         printf '  %s\n' "${report[@]:-nothing was done}"
     } | tee "$out/summary.txt"
 }
@@ -105,6 +152,10 @@ run() {
     local most=$((seconds * $2 / 100)) left=$((seconds - SECONDS)) begin=$SECONDS status=0
     shift 2
     [[ ,$only, == *,$step,* ]] || return 0
+    if [ -n "${lacking[$step]:-}" ]; then
+        report+=("$step: FAILED, ${lacking[$step]}") failed=1
+        return 0
+    fi
     if [ "$step" != bench ] && [ "$state" = "$(cat "$out/$step.passed" 2> /dev/null)" ]; then
         report+=("$step: passed before")
         return 0
@@ -135,36 +186,23 @@ run() {
     fi
 }
 
-# Test files that want a package which is not here cannot even be collected.
+# Only the files that have tests for a GPU, so that what others want to import is not needed. One that cannot be collected is an error, and
+# does not keep the others from running.
 pytest=("$python" -m pytest -p no:cacheprovider)
-absent=()
-for package in hypothesis scipy; do
-    "$python" -c "import $package" 2> /dev/null && continue
-    while IFS= read -r file; do absent+=("--ignore=$file"); done < <(grep -lE "^(from|import) $package" -r tests --include='test_*.py')
-done
+mapfile -t gpu_tests < <(grep -lE 'mark\.gpu|\bDRIVERS\b' tests/test_*.py)
 
-sanitizer() {
-    local tool=$1 at
-    if [ "$smoke" = 1 ]; then
-        run "$tool" 12 "$python" -u tests/perf/sanitize.py --device cpu
-        return
-    fi
-    at=$(command -v compute-sanitizer || ls "${CUDA_HOME:-/usr/local/cuda}"/bin/compute-sanitizer 2> /dev/null) || {
-        [[ ,$only, == *,$tool,* ]] && report+=("$tool: FAILED, there is no compute-sanitizer on PATH or below ${CUDA_HOME:-/usr/local/cuda}") && failed=1
-        return
-    }
-    run "$tool" 12 "$at" --tool "$tool" --error-exitcode 9 "$python" -u tests/perf/sanitize.py --seconds $((seconds / 10))
-}
-
-run tests 28 "${pytest[@]}" -v -m gpu -rs "${absent[@]}" tests
+run tests 28 "${pytest[@]}" -v -m gpu -rfEs --continue-on-collection-errors "${gpu_tests[@]}"
 if [ "$smoke" = 1 ]; then
     run fragments 8 "${pytest[@]}" tests/test_fragments.py -k 'sm_80'
+    run memcheck 12 "$python" -u tests/perf/sanitize.py --device cpu
+    run racecheck 12 "$python" -u tests/perf/sanitize.py --device cpu
 else
     run fragments 8 "${pytest[@]}" -v tests/test_fragments.py -m gpu
+    for tool in memcheck racecheck; do
+        run "$tool" 12 "$sanitizer" --tool "$tool" --error-exitcode 9 "$python" -u tests/perf/sanitize.py --seconds $((seconds / 10))
+    done
 fi
-sanitizer memcheck
-sanitizer racecheck
-bench=("$python" -u tests/perf/gpu.py "$out" --seconds $((seconds - SECONDS > 15 ? seconds - SECONDS - 10 : 5)))
+bench=("$python" -u tests/perf/gpu.py "$results" --commit "$commit" --seconds $((seconds - SECONDS > 15 ? seconds - SECONDS - 10 : 5)))
 [ "$smoke" = 0 ] || bench+=(--smoke --rounds 3 --side-seconds 0.2)
 run bench 100 "${bench[@]}"
 exit "$failed"

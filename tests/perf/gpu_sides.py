@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import subprocess
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -26,6 +27,7 @@ except ImportError:  # gpucnn alone then
 
 LAYER_REPEATS = 20
 HEAD_START = 1_000_000  # cycles that the device sleeps before a timed call of torch: the host enqueues all of it meanwhile
+MOVES = ("cast", "reorder")  # ops that only bring values into another type or order
 PRECISIONS = ("float16", "float32")
 
 Call = Callable[[], Any]
@@ -62,17 +64,32 @@ class Ours:
                 self.program.run()
 
     def refill(self) -> None:
-        """The input once more: later values of the run lie where it was, and times would be those of garbage."""
+        """The input once more: later values of the run lie where it was, and times would be those of garbage. Peers do as much."""
         self.backend.write(self.target, self.x)
 
     def ms(self, call: Call | None = None) -> float:
-        """Device milliseconds of one run, or of another call."""
+        """Device milliseconds of one run, or of another call, the host having a head start."""
         with self.backend.session():
             self.refill()
             return self.time(call or self.program.run)
 
     def time(self, call: Call) -> float:
+        """Inside a session: the device's events, and what keeps it busy before, go to the stream that is current."""
         return 1e3 * float(self.backend.time(call)) if self.cuda else host_ms(call)
+
+    def launched_ms(self) -> float:
+        """Milliseconds of a run launched from Python, from an idle device on: gaps that wait for the host count, so no head start."""
+        with self.backend.session():
+            self.refill()
+            driver, cuda = self.backend.driver, self.backend.xp.cuda
+            begin, end = cuda.Event(), cuda.Event()
+            driver.synchronize()
+            begin.record(driver.stream)
+            for _, call in self.program.calls:
+                call()
+            end.record(driver.stream)
+            end.synchronize()
+            return float(cuda.get_elapsed_time(begin, end))
 
     def output(self) -> Any:
         with self.backend.session():
@@ -80,11 +97,6 @@ class Ours:
             self.program.run()
             ((_, result),) = self.program.outputs.items()
             return self.backend.read(result).astype(np.float32)
-
-    def step_by_step(self) -> None:
-        """One run launched from Python, with the gaps that a CUDA graph takes out."""
-        for _, call in self.program.calls:
-            call()
 
     def layers(self) -> list[dict[str, Any]]:
         """Each step: what it is, operations and bytes that it cannot do without, and its times."""
@@ -122,20 +134,21 @@ class Launched:
         self.ours = ours
 
     def ms(self) -> float:
-        return self.ours.ms(self.ours.step_by_step)
+        return self.ours.launched_ms()
 
 
 # ---------------------------------------------------------------- PyTorch
 
 
 class Peer:
-    """A way of running a network in PyTorch; ``run`` gives a tensor."""
+    """A way of running a network in PyTorch on ``x``; ``run`` gives a tensor."""
 
-    def __init__(self, run: Call) -> None:
-        self.run = run
+    def __init__(self, run: Call, x: Any) -> None:
+        self.run, self.x, self.same = run, x, x.clone()
 
     def ms(self) -> float:
         with torch.inference_mode():
+            self.x.copy_(self.same)  # as gpucnn's is: what was just written may still be in the device's cache
             return torch_ms(self.run)
 
     def output(self) -> Any:
@@ -157,7 +170,7 @@ def torch_ms(call: Call) -> float:
 
 def network(name: str, device: str) -> tuple[Any, dict[str, Any] | None]:
     """The network in torch with calm weights, and its state as gpucnn loads it."""
-    if torch is None:
+    if torch is None or (device == "cuda" and not torch.cuda.is_available()):
         return None, None
     from torch_nets import MODELS, initialise, state_of
 
@@ -223,11 +236,38 @@ def peer(kind: str, net: Any, x: Any, device: str, precision: str) -> Peer:
     on_device = torch.from_numpy(x).to(device, dtype).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         if kind == "compiled":
-            return Peer(compiled(net, on_device))
-        return Peer(graphed(net, on_device) if device == "cuda" else lambda: net(on_device))
+            return Peer(compiled(net, on_device), on_device)
+        return Peer(graphed(net, on_device) if device == "cuda" else lambda: net(on_device), on_device)
 
 
 # ---------------------------------------------------------------- the device
+
+
+def machine() -> dict[str, Any]:
+    """The GPU that gpucnn takes first, with the versions that times depend on, in one line; and what nvidia-smi says of it."""
+    from gpucnn.backends.cuda import probe
+
+    gpus, version, _ = probe.find_gpus()
+    if gpus:
+        smi = nvidia_smi(gpus[0].name)
+        name = f"{gpus[0].name}, driver {smi.get('driver_version') or 'for CUDA ' + probe.driver_cuda(version)}"
+    else:
+        smi, name = {}, "no GPU"
+    versions = libraries()
+    gpu = f"{name}, PyTorch {versions.get('torch', 'absent')}, CuPy {versions.get('cupy', 'absent')}"
+    return {"gpu": gpu, "nvidia_smi": smi, "libraries": versions}
+
+
+def nvidia_smi(name: str) -> dict[str, str]:
+    """Of the first GPU of this name: nvidia-smi counts otherwise than CUDA does, and sees those that are hidden from CUDA."""
+    fields = "name,driver_version,clocks.max.sm,clocks.max.memory,power.limit,memory.total"
+    command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    found = (dict(zip(fields.split(","), text.split(", "))) for text in said)
+    return next((values for values in found if values["name"] == name), {})
 
 
 def ceilings(device: str) -> dict[str, float]:

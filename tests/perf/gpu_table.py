@@ -58,25 +58,21 @@ def written(readme: str, text: str) -> str:
 def table(documents: list[Row]) -> str:
     """A table for each GPU and precision; the newest row of each network and batch counts."""
     cells: dict[tuple[str, str], dict[tuple[str, int], dict[str, Row]]] = {}
-    machines: dict[str, Row] = {}
     for document in documents:
-        machines |= document["machines"]
         for row in sorted(document["rows"], key=lambda r: r["when"]):
             if row["device"] != "cpu" and "gpucnn" in row.get("ms", {}):
                 cells.setdefault((row["gpu"], row["precision"]), {}).setdefault((row["model"], row["batch"]), {})[row["kind"]] = row
-    text = [one_table(*key, machines[key[0]], found) for key, found in cells.items()]
+    text = [one_table(*key, found) for key, found in cells.items()]
     return "\n\n".join(text) or NONE_YET
 
 
-def one_table(gpu: str, precision: str, machine: Row, found: dict[tuple[str, int], dict[str, Row]]) -> str:
-    versions, smi = machine["libraries"], machine["nvidia_smi"]
-    commits = sorted({row["commit"][:8] for rows in found.values() for row in rows.values()})
+def one_table(gpu: str, precision: str, found: dict[tuple[str, int], dict[str, Row]]) -> str:
+    commits = sorted({short(row["commit"]) for rows in found.values() for row in rows.values()})
     batches = sorted({batch for _, batch in found})
     models = [m for m in NAMES if any(m == model for model, _ in found)]
-    where = f"{gpu} (driver {smi.get('driver_version', 'unknown')}), {precision}, PyTorch {versions.get('torch', 'absent')}"
     lines = [
-        f"{where}, commit {', '.join(commits)}: images/s of gpucnn, and how many times as fast that is as PyTorch eager / with batch norm "
-        "folded / compiled with `max-autotune`",
+        f"{gpu}, {precision}, commit {', '.join(commits)}: images/s of gpucnn, and how many times as fast that is as PyTorch eager / with "
+        "batch norm folded / compiled with `max-autotune`",
         "",
         f"| | {' | '.join(f'batch {batch}' for batch in batches)} |",
         "|---" * (len(batches) + 1) + "|",
@@ -84,6 +80,11 @@ def one_table(gpu: str, precision: str, machine: Row, found: dict[tuple[str, int
     for model in models:
         lines.append(f"| {NAMES[model]} | {' | '.join(cell(found.get((model, batch), {}), batch) for batch in batches)} |")
     return "\n".join(lines)
+
+
+def short(commit: str) -> str:
+    """Enough of a commit, and whether files differed from it."""
+    return commit[:8] + ("-dirty" if commit.endswith("-dirty") else "")
 
 
 def cell(rows: dict[str, Row], batch: int) -> str:
