@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+
+import emulator
 import numpy as np
 import pytest
+from cases import Case, conv, linear, of, pool
+from close import assert_close
 from emulated import EmulatorDriver
+from test_cuda_impls import TESTED, halved
+from test_impls import Harness
 
+from gpucnn import plan
+from gpucnn.backends.base import Impl
+from gpucnn.backends.cpu import CpuBackend
 from gpucnn.backends.cuda import IMPLS, CudaBackend
 from gpucnn.errors import LimitError
-from gpucnn.ops import AdaptiveAvgPool, MaxPool, MinPool, Op, Pad, TopK
+from gpucnn.ops import Activation, AdaptiveAvgPool, AvgPool, MaxPool, MinPool, Op, Pad, TopK
 from gpucnn.spec import spec_of
 
 HUGE = {
@@ -34,6 +44,13 @@ class Unused(EmulatorDriver):
         raise AssertionError("the launch was not refused")
 
 
+class Silent(EmulatorDriver):
+    """Compiles and launches nothing."""
+
+    def kernel(self, *_):
+        return lambda *_: None
+
+
 def repeated(shape, dtype):
     return np.broadcast_to(np.zeros((), dtype), shape)
 
@@ -55,3 +72,49 @@ def test_what_cannot_be_counted_is_refused(op, shape, message):
 def test_what_can_be_counted_is_not_refused(op):
     with pytest.raises(AssertionError, match="was not refused"):
         bind(op, (1, 1, 40, 50))
+
+
+BEYOND = 1 << 31
+STRIDED = (
+    conv("dense", (1, 8, 3, 3), (4, 8, 3, 3), stride=BEYOND),
+    conv("depthwise", (1, 8, 3, 3), (8, 1, 3, 3), groups=8, stride=BEYOND),
+    *(pool(kind, kind.__name__, (1, 8, 3, 3), 3, BEYOND) for kind in (MaxPool, MinPool, AvgPool)),
+)
+
+
+def impls_of(case: Case) -> list[Impl]:
+    return [impl for impl in TESTED[type(case.op)] if impl.supports(case.op, *case.specs)]
+
+
+@pytest.mark.parametrize(
+    ("case", "impl"), [pytest.param(c, i, id=f"{c.id}/{i.name}") for case in STRIDED for c in (case, halved(case)) for i in impls_of(c)]
+)
+def test_strides_beyond_32_bits_are_refused_where_the_cpu_takes_them(case, impl):
+    arrays = case.arrays()
+    assert_close(case.op, plan.evaluate(case.op, *arrays), arrays)
+    with pytest.raises(LimitError, match=r"stride_h is 2147483648, a kernel takes -2\^31 to 2\^31 - 1; make that .* smaller, or use"):
+        Harness(case, impl, CudaBackend(Silent()), "alone")
+
+
+WIDE = Activation("clip", -1e300, 1e300)
+BOUNDED = (
+    of("clip", WIDE, (2, 5, 3, 3), fill="special"),
+    conv("conv", (2, 5, 7, 7), (4, 5, 3, 3), pre=WIDE, post=WIDE),
+    conv("stem", (2, 3, 7, 7), (4, 3, 3, 3), pre=WIDE, post=WIDE),
+    conv("depthwise", (2, 5, 7, 7), (5, 1, 3, 3), groups=5, pre=WIDE, post=WIDE),
+    linear("linear", (3, 7), 5, pre=WIDE, post=WIDE),
+    of("pad", Pad(((0, 0), (0, 0), (1, 1), (1, 1)), value=-1e300), (2, 3, 4, 5)),
+)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("case", [c for case in BOUNDED for c in (case, halved(case))], ids=lambda case: case.id)
+def test_numbers_beyond_the_type_are_infinite_without_a_word(case, device):
+    if device == "cuda":
+        emulator.require()
+    backend = CpuBackend() if device == "cpu" else CudaBackend(EmulatorDriver())
+    impl = plan.candidates(backend, case.op, *case.specs)[0] if device == "cpu" else impls_of(case)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        harness = Harness(case, impl, backend, "alone")
+        assert_close(case.op, harness.run(), harness.arrays)
