@@ -52,6 +52,7 @@ _FILLS = {
     "wide": lambda rng, shape: rng.standard_normal(shape) * 100,
     "positive": lambda rng, shape: rng.uniform(0.5, 1.5, shape),
     "offset": lambda rng, shape: rng.standard_normal(shape) + 100,
+    "below": lambda rng, shape: rng.standard_normal(shape) - 200,
     "ties": lambda rng, shape: rng.integers(1, 4, shape),
     # Halfway between float16 neighbours, below the normal ones, and around the largest.
     "halves": lambda rng, shape: rng.choice([1 + 2**-11, 1 + 3 * 2**-11, 2**-25, 3 * 2**-25, 65519.0, 65520.0, -1e6, 1e-3], shape),
