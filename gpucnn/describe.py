@@ -27,8 +27,10 @@ def table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...]) -> str:
 
 
 def impl_text(step: Step) -> str:
-    """Return the impl's name; the reference is called what it is."""
-    return "reference (slow)" if step.impl is REFERENCE else step.impl.name
+    """Return the impl's name, and what else costs time: the reference is called what it is, packing at run time is said."""
+    if step.impl is REFERENCE:
+        return "reference (slow)"
+    return f"{step.impl.name} (packs at every run)" if step.repacks else step.impl.name
 
 
 def describe_model(model: Model) -> str:

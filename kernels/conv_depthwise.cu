@@ -3,7 +3,8 @@
 // Layout:      x, y, residual channels last with a pitch (elements between images, lines, pixels); w packed (r, s, k)
 // Macros:      HALF = 0, 1; VEC channels a thread (16 bytes, and every half of that down to one element), dividing k and all strides,
 //              1 where multiplier > 1;
-//              R, S, STRIDE the kernel and stride, without dilation (3x3, 5x5, 7x7; 1, 2), or 0, 0, 0 for those given at run time;
+//              R, S, STRIDE the kernel and stride, without dilation (3x3, 5x5, 7x7; 1, 2), or 0, 0, 0 for those given at run time,
+//              and wherever accesses are narrower than 8 bytes;
 //              TW neighbouring results of a line a thread (1 where R = 0); THREADS of a block
 // Launch:      grid (ceil(items / THREADS), and n over y and z), block THREADS, no shared memory; items = p * ceil(q / TW) * k / VEC
 // Launched by: gpucnn/backends/cuda/depthwise.py, ConvDepthwiseDirect

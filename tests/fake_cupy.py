@@ -2,14 +2,18 @@
 
 Streams are queues: launches and copies happen when somebody waits for them, in the order in which they were given. A copy out of host
 memory that is overwritten too early, a result read before it is there, or a launch on the wrong stream then shows. Memory begins as
-NaNs, and is aligned as CuPy aligns it. Signatures follow CuPy 14 and CUDA 13; what is not here is not used.
+NaNs, and is aligned as CuPy aligns it; given back, it stays as it is until the streams have run what they were given before, as in CuPy's
+pool. A launch, or a graph with one, on memory that was given back already is an error. Signatures follow CuPy 14 and CUDA 13; what is not
+here is not used.
 """
 
 from __future__ import annotations
 
+import bisect
 import ctypes
 import itertools
 import json
+import weakref
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,7 +42,36 @@ class MemoryPointer:
 
     def copy_from_host_async(self, source: int, nbytes: int, stream: Any = None) -> None:
         there = ctypes.cast(self.ptr, ctypes.c_void_p)
-        (stream or FakeCupy.current).give(lambda: ctypes.memmove(there, source, nbytes))
+        (stream or FakeCupy.current).give(lambda: ctypes.memmove(there, source, nbytes), (self.ptr,))
+
+
+class Memory:
+    """What was allocated: where it begins, and the array that owns it; and what of it was given back."""
+
+    def __init__(self) -> None:
+        self.starts: list[int] = []
+        self.owners: dict[int, weakref.ref[Any]] = {}
+        self.gone: list[range] = []
+
+    def add(self, raw: Any) -> None:
+        start, nbytes = int(raw.ctypes.data), raw.nbytes
+
+        def forget(_: Any) -> None:
+            self.starts.remove(start)
+            del self.owners[start]
+            self.gone.append(range(start, start + nbytes))
+
+        bisect.insort(self.starts, start)
+        self.owners[start] = weakref.ref(raw, forget)
+
+    def owner(self, value: int) -> Any:
+        """The array that keeps the byte at an address from being given back; None where a number is no address."""
+        at = bisect.bisect_right(self.starts, value)
+        raw = self.owners[self.starts[at - 1]]() if at else None
+        if raw is not None and value < raw.ctypes.data + raw.nbytes:
+            return raw
+        assert not any(value in there for there in self.gone), "memory that was given back"
+        return None
 
 
 class Array(np.ndarray):
@@ -67,6 +100,11 @@ class Array(np.ndarray):
     @property
     def device(self) -> int:  # type: ignore[override]
         return getattr(self, "on", FakeCupy.device)
+
+    def astype(self, dtype: Any) -> Array:
+        made = Array(self.shape, dtype)
+        made[...] = self
+        return made
 
     def plain(self) -> Any:
         return self.view(np.ndarray)
@@ -117,17 +155,19 @@ class Stream:
         self.capturing: list[Any] | None = None
         self._outer: list[Stream] = []
 
-    def give(self, work: Any) -> None:
+    def give(self, work: Any, addresses: tuple[int, ...] = ()) -> None:
+        """``work`` comes after what was given before; memory at ``addresses`` is there until then. Other numbers among them are let be."""
         if self.capturing is not None:
-            self.capturing.append(work)
+            self.capturing.append((work, addresses))
             return
-        self.queue.append(work)
+        self.queue.append((work, [FakeCupy.memory.owner(address) for address in addresses]))
         self.given += 1
 
     def run_to(self, number: int) -> None:
         assert self.capturing is None, "waiting for a stream that is being captured is an error of CUDA"
         while self.done < number:
-            self.queue.popleft()()
+            work, _ = self.queue.popleft()
+            work()
             self.done += 1
 
     def synchronize(self) -> None:
@@ -171,7 +211,7 @@ class Graph:
         self.launches += 1
         FakeCupy.graphs.append(self)
         for one in self.work:
-            (stream or FakeCupy.current).give(one)
+            (stream or FakeCupy.current).give(*one)
 
 
 class Device:
@@ -222,7 +262,8 @@ class RawKernel:
         assert shared_mem <= self.max_dynamic_shared_size_bytes
         if shared_mem > 48 << 10:
             self._kernel.max_dynamic_shared_size_bytes = shared_mem
-        FakeCupy.current.give(lambda: self._kernel(grid, block, args, shared_mem=shared_mem))
+        addresses = tuple(int(a) for a in args if isinstance(a, np.uint64))  # pointers, as the driver passes them
+        FakeCupy.current.give(lambda: self._kernel(grid, block, args, shared_mem=shared_mem), addresses)
 
 
 class Nvrtc:
@@ -278,6 +319,7 @@ class FakeCupy:
     current = null
     device = 0
     graphs: list[Graph] = []  # noqa: RUF012
+    memory = Memory()
     limit = 1 << 33
 
     ndarray = Array
@@ -289,6 +331,7 @@ class FakeCupy:
         if nbytes > FakeCupy.limit:
             raise OutOfMemoryError
         raw = np.full(nbytes + ALIGNMENT, 0xFF, np.uint8)
+        FakeCupy.memory.add(raw)
         return MemoryPointer(raw[-raw.ctypes.data % ALIGNMENT :][:nbytes])
 
     @staticmethod
@@ -392,7 +435,7 @@ class FakeCublas:
                     result[:, j] = one * (x @ y[:, j]) + (zero * result[:, j] if zero else 0)
 
         self.calls.append((m, n, k))
-        self.streams[self.state["stream"]].give(work)
+        self.streams[self.state["stream"]].give(work, (a, b, c))
         return 0
 
 

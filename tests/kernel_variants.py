@@ -71,8 +71,8 @@ def simt_launched(m: Macros, arch: int) -> bool:
 
 
 def depthwise_launched(m: Macros, arch: int) -> bool:
-    """Several results a thread only where the kernel's size is fixed."""
-    return m["R"] > 0 or m["TW"] == 1
+    """The kernel's size is fixed where accesses are wide; several results a thread only then."""
+    return m["VEC"] * (2 if m["HALF"] else 4) >= depthwise.FIXED_BYTES if m["R"] else m["TW"] == 1
 
 
 def stem_axis(impl: type[ConvStemMma | ConvStemSimt]) -> Axis:
@@ -145,7 +145,7 @@ def covering(file: str, function: str, arch: int) -> dict[str, Macros]:
     choices = list(_choices(KERNELS[file, function], arch))
     missing = {(i, spelled(entry)) for choice in choices for i, entry in enumerate(choice)}
     found: dict[str, Macros] = {}
-    while missing:
+    while missing or (choices and not found):
         news = [missing & {(i, spelled(entry)) for i, entry in enumerate(choice)} for choice in choices]
         best = max(range(len(choices)), key=lambda at: len(news[at]))  # the first of equals
         missing -= news[best]

@@ -18,14 +18,16 @@ from cases import CASES, RELU, Case, conv, halved
 from close import assert_close
 from emulated import EmulatorDriver
 from harness import MOVES, Harness
+from test_impls import ways
 
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cuda import IMPLS, CudaBackend
 from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES, ConvIgemmMma, ConvIgemmSimt
 from gpucnn.backends.cuda.stem import ConvStemMma, ConvStemSimt
-from gpucnn.ops import RELU6, Conv, Op
+from gpucnn.ops import RELU6, BatchNorm, Conv, Linear, LookupConv, Op
 
 CHECKED_MOST = 10_000_000  # flops of a case in check mode, five million multiply-adds: it is ten times slower and more
+COMPUTED_MOST = 200_000  # flops of a case whose weights arrive at run time
 
 # Small tiles for the many cases: they take seconds to build for the emulator, large ones a minute. Every tile has a test of its own below.
 SMALL: dict[str, Impl] = {
@@ -59,9 +61,12 @@ def _built(request):
             future.result()
 
 
-def ways_of(case: Case) -> tuple[str, ...]:
-    """Inside a concatenation and alone; ops that are views run where views are forbidden."""
-    return ("copied",) if isinstance(case.op, MOVES) else ("slice", "alone")
+def ways_of(case: Case, impl: Impl) -> list[str]:
+    """As on the CPU, but for lanes, and views alone where they are forbidden; weights arrive at run time in small cases."""
+    if isinstance(case.op, MOVES):
+        return ["copied"]
+    small = isinstance(case.op, (Conv, Linear, BatchNorm, LookupConv)) and case.op.flops(*case.specs) <= COMPUTED_MOST
+    return ["slice", "alone", *(way for way in ways(case, impl) if way == "in place" or (way in ("computed", "bias") and small))]
 
 
 def runs():
@@ -71,7 +76,8 @@ def runs():
                 continue
             for impl in impls:
                 if impl.supports(case.op, *case.specs) and all(s.size for s in case.op.infer(*case.specs)):
-                    yield from (pytest.param(case, impl, way, id=f"{kind.__name__}/{case.id}/{impl.name}/{way}") for way in ways_of(case))
+                    for way in ways_of(case, impl):
+                        yield pytest.param(case, impl, way, id=f"{kind.__name__}/{case.id}/{impl.name}/{way}")
 
 
 def _no_half(case: Case) -> bool:

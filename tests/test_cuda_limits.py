@@ -1,14 +1,57 @@
-"""What is too large for a kernel's 32-bit counts is refused when it is bound, before anything runs: arrays of one element, repeated."""
+"""Sizes beyond 32 bits: offsets that need 64 are right, in memory that is reserved but hardly touched; counts that a kernel keeps in 32
+are refused when it is bound, before anything runs, in arrays of one element, repeated.
+"""
 
 from __future__ import annotations
 
+import mmap
+import re
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import emulator
 import numpy as np
 import pytest
+from cases import ALL, RELU, Case, conv, halved, linear, lookup, lookup_conv, norm, of, pool
+from close import assert_close
 from emulated import EmulatorDriver
+from numpy.lib.stride_tricks import as_strided
+from test_cuda_impls import TESTED
+from test_impls import Harness
+from test_planted_bugs import Bug, PlantingDriver
 
+from gpucnn import plan
+from gpucnn.backends.base import Impl
+from gpucnn.backends.cpu import CpuBackend
 from gpucnn.backends.cuda import IMPLS, CudaBackend
+from gpucnn.backends.cuda.conv import ConvIgemmMma, ConvIgemmSimt
 from gpucnn.errors import LimitError
-from gpucnn.ops import AdaptiveAvgPool, MaxPool, MinPool, Op, Pad, TopK
+from gpucnn.ops import (
+    Activation,
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Binary,
+    Cast,
+    Concat,
+    Conv,
+    Flatten,
+    GlobalAvgPool,
+    Identity,
+    Linear,
+    Lookup,
+    LookupConv,
+    MaxPool,
+    MinPool,
+    Op,
+    Pad,
+    Reorder,
+    Reshape,
+    Softmax,
+    TopK,
+    Transpose,
+)
 from gpucnn.spec import spec_of
 
 HUGE = {
@@ -34,6 +77,13 @@ class Unused(EmulatorDriver):
         raise AssertionError("the launch was not refused")
 
 
+class Silent(EmulatorDriver):
+    """Compiles and launches nothing."""
+
+    def kernel(self, *_):
+        return lambda *_: None
+
+
 def repeated(shape, dtype):
     return np.broadcast_to(np.zeros((), dtype), shape)
 
@@ -55,3 +105,197 @@ def test_what_cannot_be_counted_is_refused(op, shape, message):
 def test_what_can_be_counted_is_not_refused(op):
     with pytest.raises(AssertionError, match="was not refused"):
         bind(op, (1, 1, 40, 50))
+
+
+BEYOND = 1 << 31
+STRIDED = (
+    conv("dense", (1, 8, 3, 3), (4, 8, 3, 3), stride=BEYOND),
+    conv("depthwise", (1, 8, 3, 3), (8, 1, 3, 3), groups=8, stride=BEYOND),
+    *(pool(kind, kind.__name__, (1, 8, 3, 3), 3, BEYOND) for kind in (MaxPool, MinPool, AvgPool)),
+)
+
+
+def impls_of(case: Case) -> list[Impl]:
+    return [impl for impl in TESTED[type(case.op)] if impl.supports(case.op, *case.specs)]
+
+
+@pytest.mark.parametrize(
+    ("case", "impl"), [pytest.param(c, i, id=f"{c.id}/{i.name}") for case in STRIDED for c in (case, halved(case)) for i in impls_of(c)]
+)
+def test_strides_beyond_32_bits_are_refused_where_the_cpu_takes_them(case, impl):
+    arrays = case.arrays()
+    assert_close(case.op, plan.evaluate(case.op, *arrays), arrays)
+    with pytest.raises(LimitError, match=r"stride_h is 2147483648, a kernel takes -2\^31 to 2\^31 - 1; make that .* smaller, or use"):
+        Harness(case, impl, CudaBackend(Silent()), "alone")
+
+
+WIDE = Activation("clip", -1e300, 1e300)
+BOUNDED = (
+    of("clip", WIDE, (2, 5, 3, 3), fill="special"),
+    conv("conv", (2, 5, 7, 7), (4, 5, 3, 3), pre=WIDE, post=WIDE),
+    conv("stem", (2, 3, 7, 7), (4, 3, 3, 3), pre=WIDE, post=WIDE),
+    conv("depthwise", (2, 5, 7, 7), (5, 1, 3, 3), groups=5, pre=WIDE, post=WIDE),
+    linear("linear", (3, 7), 5, pre=WIDE, post=WIDE),
+    of("pad", Pad(((0, 0), (0, 0), (1, 1), (1, 1)), value=-1e300), (2, 3, 4, 5)),
+)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("case", [c for case in BOUNDED for c in (case, halved(case))], ids=lambda case: case.id)
+def test_numbers_beyond_the_type_are_infinite_without_a_word(case, device):
+    if device == "cuda":
+        emulator.require()
+    backend = CpuBackend() if device == "cpu" else CudaBackend(EmulatorDriver())
+    impl = plan.candidates(backend, case.op, *case.specs)[0] if device == "cpu" else impls_of(case)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        harness = Harness(case, impl, backend, "alone")
+        assert_close(case.op, harness.run(), harness.arrays)
+
+
+# -- offsets
+
+NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # Python names it from 3.13 on
+
+FIVE = (2, 3, 2, 3, 3)
+AROUND = ((1, 0), (0, 1), (1, 1), (0, 2), (2, 0))
+
+FAR: dict[type[Op], tuple[Case, ...]] = {
+    Conv: (
+        conv("of a product", (2, 16, 3, 4), (8, 16, 3, 3), padding=1, **ALL),
+        conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),
+        conv("depthwise", (2, 16, 3, 4), (16, 1, 3, 3), groups=16, padding=1, **ALL),
+        conv("depthwise 3x2", (2, 16, 3, 4), (16, 1, 3, 2), groups=16, padding=1, **ALL),
+    ),
+    LookupConv: (lookup_conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),),
+    Linear: (linear("rows", (3, 16), 8, **ALL),),
+    MaxPool: (
+        *(pool(MaxPool, str(k), (2, 8, 3, 4), k, 1, 1) for k in (3, (2, 3))),
+        *(pool(MaxPool, f"places {k}", (2, 8, 3, 4), k, 1, 1, return_indices=True) for k in (3, (2, 3))),
+    ),
+    MinPool: tuple(pool(MinPool, str(k), (2, 8, 3, 4), k, 1, 1) for k in (3, (2, 3))),
+    AvgPool: tuple(pool(AvgPool, str(k), (2, 8, 3, 4), k, 1, 1) for k in (3, (2, 3))),
+    GlobalAvgPool: (of("whole map", GlobalAvgPool(), (2, 8, 3, 4)),),
+    AdaptiveAvgPool: (of("more than pixels", AdaptiveAvgPool((4, 3)), (2, 8, 3, 4)),),
+    Activation: (of("five axes", RELU, FIVE),),
+    Binary: (of("five axes", Binary("add"), FIVE, FIVE), of("broadcast", Binary("mul"), FIVE, (2, 1, 2, 3, 3))),
+    Cast: (of("five axes", Cast("float16"), FIVE),),
+    BatchNorm: (norm("five axes", FIVE),),
+    Softmax: tuple(of(id, Softmax(1), shape, fill="below") for id, shape in (("five axes", FIVE), ("rows", (2, 5)))),
+    TopK: (of("five axes", TopK(3, 1), FIVE), of("rows", TopK(4), (2, 5))),
+    Lookup: (lookup("five axes", FIVE),),
+    Concat: (of("channels", Concat(1), FIVE, FIVE),),
+    Pad: (of("five axes", Pad(AROUND, value=3.0), FIVE), of("five axes mirrored", Pad(AROUND, "replicate"), FIVE)),
+    Identity: (of("five axes", Identity(), FIVE),),
+    Reorder: (of("five axes", Reorder("channels_last"), FIVE),),
+    Transpose: (of("five axes", Transpose((4, 2, 0, 3, 1)), FIVE), of("tiles", Transpose((0, 3, 2, 1)), (2, 9, 3, 8))),
+    Reshape: (of("an axis split", Reshape((2, 3, 1, 2, 9)), FIVE),),
+    Flatten: (of("lines", Flatten(3), FIVE),),
+}
+"""For every op at least a case; for convolutions and pools one for each way through a kernel."""
+
+WALKERS = (Activation, Binary, Cast, BatchNorm, Softmax, TopK, Lookup, Concat, Pad, Identity, Reorder, Transpose)
+"""Ops of kernels that take any strides: there no two elements lie side by side either."""
+
+
+def far(values: Any, axes: Sequence[int], side_by_side: bool) -> Any:
+    """A copy with axes, the innermost first, 2^30 elements apart, 2^32 and more; the first one perhaps with neighbours side by side.
+
+    Of a stride, 32 bits still make a small step that leads nowhere else, and before the array is as much room as they make a step
+    backwards: so a kernel that loses the others reads zeros.
+    """
+    strides, log, low = [0] * values.ndim, 30, 64
+    for i, axis in enumerate(axes):
+        if i == 0 and side_by_side:
+            strides[axis] = 1
+        else:
+            strides[axis] = (1 << log) + low
+            log, low = log + max(2, (values.shape[axis] - 1).bit_length()), low * 16
+    return spread(values, strides)
+
+
+def spread(values: Any, strides: Sequence[int]) -> Any:
+    """A copy with these strides, in memory that comes into being where it is touched."""
+    size, room = values.dtype.itemsize, 1 << 32
+    count = room + sum((n - 1) * s for n, s in zip(values.shape, strides)) + 1
+    memory = mmap.mmap(-1, count * size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
+    array = as_strided(np.frombuffer(memory, values.dtype)[room:], values.shape, [size * s for s in strides])
+    array[...] = values
+    return array
+
+
+def apart(impl: Impl, case: Case, values: Any, way: str, i: int) -> Any:
+    """As far apart as the impl allows for its i-th input (−1 for results)."""
+    last = range(values.ndim)[::-1]
+    axes = [1, *(axis for axis in last if axis != 1)] if values.ndim > 2 else list(last)
+    if isinstance(impl, (ConvIgemmMma, ConvIgemmSimt)) and i in (-1, 3):  # pixels evenly spaced
+        p, q = values.shape[2:]
+        pitch = (1 << 30) + 64
+        return spread(values, (p * q * pitch, 1, q * pitch, pitch))
+    if isinstance(case.op, (Reshape, Flatten)) and way == ("result" if i == 0 else "input"):
+        return np.ascontiguousarray(values)  # one side has no gaps, by plan
+    return far(values, axes, way != "nothing side by side")
+
+
+def ways_apart(op: Op) -> tuple[str, ...]:
+    if isinstance(op, (Reshape, Flatten)):
+        return ("input", "result")
+    return ("side by side", "nothing side by side") if isinstance(op, WALKERS) else ("side by side",)
+
+
+def every_far() -> list[Any]:
+    found = []
+    for kind, impls in TESTED.items():
+        for impl in impls:
+            cases = [c for case in FAR[kind] for c in (case, halved(case)) if impl.supports(c.op, *c.specs)]
+            whole = [c for c in cases if not c.id.endswith("float16")] or cases
+            found += [pytest.param(c, impl, way, id=f"{kind.__name__}/{c.id}/{impl.name}/{way}") for c in whole for way in ways_apart(c.op)]
+    return found
+
+
+EVERY_FAR = every_far()
+
+
+def test_offsets_are_tested_of_every_impl():
+    assert {p.values[1] for p in EVERY_FAR} == {impl for impls in TESTED.values() for impl in impls}
+
+
+def assert_right(driver: EmulatorDriver, case: Case, impl: Impl, way: str) -> None:
+    backend, arrays = CudaBackend(driver), case.arrays()
+    constants = tuple(None if i in case.flows else a for i, a in enumerate(arrays))
+    packed = [plan._uploaded(backend, c) for c in impl.pack(case.op, *constants)]
+    inputs = [apart(impl, case, a, way, i) if i in case.flows else packed[i] for i, a in enumerate(arrays)]
+    outputs = [apart(impl, case, np.zeros(s.shape, s.dtype), way, -1) for s in case.op.infer(*case.specs)]
+    workspace = backend.allocate(impl.workspace(case.op, *case.specs))
+    impl.bind(backend, case.op, inputs, outputs, (workspace,))()
+    assert_close(case.op, tuple(np.array(y) for y in outputs), arrays)
+
+
+@pytest.mark.parametrize(("case", "impl", "way"), EVERY_FAR)
+def test_offsets_have_64_bits(case, impl, way):
+    emulator.require()
+    assert_right(EmulatorDriver(), case, impl, way)
+
+
+LOST = {
+    "an image of a depthwise convolution": ("conv_depthwise.cu", "n * x_image", "Conv/depthwise/conv_depthwise_direct/side by side"),
+    "a line of its result": ("conv_depthwise.cu", "p * y_line", "Conv/depthwise/conv_depthwise_direct/side by side"),
+    "an image of a pool": ("pool.cu", "spot.n * o.x_image", "MaxPool/3/max_pool_direct/side by side"),
+    "an axis of a copy": ("copy.cu", "p.i1 * d1", "Identity/five axes/copy/side by side"),
+    "the innermost axis of a copy": ("copy.cu", "p.i0 * run * d0", "Identity/five axes/copy/nothing side by side"),
+    "a tile in a transposition": ("copy.cu", "(b0 + line + r) * b_x", "Transpose/tiles/copy/side by side"),
+    "the outermost axis of an activation": ("elementwise.cu", "p.i4 * d4", "Activation/five axes/activation/nothing side by side"),
+    "an element in softmax": ("softmax.cu", "i * y_step", "Softmax/five axes/softmax/nothing side by side"),
+    "a place of topk": ("topk.cu", "j * places_step", "TopK/five axes/topk/nothing side by side"),
+}
+"""Products of which a kernel shall keep 32 bits alone, and what then fails."""
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_lost_half_of_an_offset_is_caught(name):
+    emulator.require()
+    file, product, id = LOST[name]
+    case, impl, way = next(p.values for p in EVERY_FAR if p.id == id)
+    bug = Bug(file, re.escape(product), f"(int)({product})", impl, type(case.op), id)
+    with pytest.raises(AssertionError, match="elements are wrong"):
+        assert_right(PlantingDriver(bug, check=False), case, impl, way)

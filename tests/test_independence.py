@@ -10,6 +10,7 @@ import pytest
 import gpucnn
 from gpucnn import functional as F
 from gpucnn import nn, zoo
+from gpucnn.backends.cpu import CpuBackend
 from gpucnn.errors import GpucnnError, ModelError, ShapeError
 from gpucnn.preprocess import Preprocess
 
@@ -207,3 +208,21 @@ def test_a_window_larger_than_the_input_under_ceil_mode():
         F.max_pool2d(x, 3, 2)
     with pytest.raises(ShapeError, match="kernel reaches over 4 pixels"):
         F.max_pool2d(x, 4, 2, ceil_mode=True)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5, 12, 16])
+def test_a_blas_is_found_out_whose_last_results_are_added_in_another_order(columns, monkeypatch):
+    """However few they are: then an image would not have the same bits at every place in a product of several."""
+    last = columns & -columns  # as many as the kernel of the last columns has
+
+    def matmul(x, weight):
+        terms = x[:, :, None] * weight
+        y = terms.cumsum(1, np.float32)[:, -1]
+        if odd:
+            y[-1, -last:] = terms[-1, ::-1, -last:].cumsum(0, np.float32)[-1]
+        return y
+
+    monkeypatch.setattr(np, "matmul", matmul)
+    for depth in range(10, 200, 10):
+        for odd in (False, True):
+            assert CpuBackend().places_agree(3, 2, images(depth, columns)) != odd

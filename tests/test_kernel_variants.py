@@ -46,3 +46,7 @@ def test_a_function_is_found_however_it_is_declared(tmp_path, monkeypatch):
     )
     monkeypatch.setattr("kernel_variants.kernel_folder", lambda: tmp_path)
     assert functions_of("k.cu") == ["one", "two"]
+
+
+def test_a_kernel_without_macros_is_covered():
+    assert covering("spin.cu", "spin", 80) == {"": {}}

@@ -14,11 +14,12 @@ from types import SimpleNamespace
 import emulator
 import numpy as np
 import pytest
-from cases import conv
+from cases import ALL, Case, conv, halved, linear, norm
 from close import assert_close
 from emulator import nvrtc
 from fake_cupy import Array, FakeCublas, FakeCupy, Stream
 from harness import Harness
+from test_cuda_impls import TESTED
 from truth import assert_true, record, truth
 
 import gpucnn
@@ -265,9 +266,49 @@ def test_weights_that_are_computed_beside_a_constant_input(gpu):
     w = np.random.default_rng(3).standard_normal((5, 4, 3, 3)).astype(np.float32)
     with gpucnn.compile(Hyper(), w.shape, device="cuda", precision="float32") as on_gpu:
         found = [on_gpu(w) for _ in range(3)]
+        assert on_gpu.describe().count("conv_stem_simt (packs at every run)\n") == 2
     exact = truth(record(Hyper().forward, w.shape), {"x0": w})["0"]
     for y in found:
         assert_true(y, exact)
+
+
+COMPUTED = (
+    conv("dense", (2, 8, 5, 6), (7, 8, 3, 3), padding=1, **ALL),
+    conv("of few channels", (2, 3, 9, 8), (5, 3, 3, 3), stride=2, padding=1, **ALL),
+    conv("depthwise", (2, 5, 9, 7), (5, 1, 3, 3), groups=5, padding=1, **ALL),
+    linear("dense", (7, 24), 10, **ALL),
+    norm("affine", (2, 3, 4, 5)),
+    norm("plain", (2, 3, 4, 5), ""),
+)
+
+
+@pytest.mark.parametrize("way", ["computed", "bias"])
+@pytest.mark.parametrize("case", [c for case in COMPUTED for c in (case, halved(case))], ids=lambda case: f"{case.op.name} {case.id}")
+def test_weights_that_are_computed_are_packed_at_every_run(gpu, case: Case, way):
+    """All of them, or those after the first: then some are on the host, some on the device."""
+    impl = next(impl for impl in TESTED[type(case.op)] if impl.supports(case.op, *case.specs))
+    harness = Harness(case, impl, CudaBackend(CupyDriver(0)), way)
+    assert [step.repacks for step in harness.plan.steps if step.node.name == "tested"] == [True]
+    for factor in (1, 2, 1):
+        arrays = tuple(None if a is None else a * a.dtype.type(factor) for a in harness.arrays)
+        kept = tuple(a if f"x{i}" in harness.feeds else b for i, (a, b) in enumerate(zip(arrays, harness.arrays)))
+        feeds = {name: kept[int(name[1:])] for name in harness.feeds}
+        assert_close(case.op, harness.run(feeds), kept)
+
+
+def test_memory_that_was_given_back_is_not_launched_on(gpu):
+    """What the made-up CuPy is good for."""
+    driver = CupyDriver(0)
+    with driver.session():
+        memory = driver.allocate(64)
+        address, kept = memory.data.ptr, weakref.ref(memory.base.base if memory.base.base is not None else memory.base)
+        driver.stream.give(lambda: None, (address,))
+        del memory
+        assert kept() is not None, "the stream has not come to it"
+        driver.stream.synchronize()
+        assert kept() is None
+        with pytest.raises(AssertionError, match="given back"):
+            driver.stream.give(lambda: None, (address,))
 
 
 def test_a_capture_that_fails_says_why(gpu):

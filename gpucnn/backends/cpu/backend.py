@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -120,14 +121,14 @@ class CpuBackend:
     def places_agree(self, images: int, rows: int, weight: Array) -> bool:
         """Whether a product of ``images·rows`` rows gives an image the same bits at every place in it.
 
-        BLAS chooses kernels by shape and treats the last rows of a matrix differently; whether the bits then differ is a property of
-        the library and the shape. It is found out by multiplying the same rows at every place, once a shape.
+        BLAS chooses kernels by shape and treats the last rows and columns of a matrix differently; whether the bits then differ is a
+        property of the library and the shape. It is found out by multiplying the same rows at every place, once a shape: in one draw
+        where the last columns are sixteen, in as many more as they may be fewer.
         """
         key = (images, rows, *weight.shape, weight.strides[0] > weight.strides[1])
         if key not in self._agreed:
-            one = np.random.default_rng(0).standard_normal((rows, weight.shape[0]), np.float32)
-            y = np.matmul(np.tile(one, (images, 1)), weight).reshape(images, -1).view(np.int32)
-            self._agreed[key] = bool((y == y[:1]).all())
+            draws = range(16 // gcd(weight.shape[1], 16))
+            self._agreed[key] = all(_agree(images, rows, weight, np.random.default_rng(i)) for i in draws)
         return self._agreed[key]
 
     def sequence(self, calls: Sequence[tuple[Call, bool]]) -> Call:
@@ -144,6 +145,16 @@ class CpuBackend:
         """Stop the lanes' threads."""
         if self._pool is not None:
             self._pool.shutdown()
+
+
+def _agree(images: int, rows: int, weight: Array, rng: np.random.Generator) -> bool:
+    """Whether products of one draw do. They cancel, so that nothing but rounding is left, which in another order is seldom the same."""
+    one, other = rng.standard_normal((rows, len(weight)), np.float32), np.empty_like(weight)
+    other[...] = rng.standard_normal(weight.shape, np.float32)
+    first, second = rng.permutation(len(weight) // 2 * 2).reshape(2, -1)
+    one[:, second], other[second] = -one[:, first], other[first]
+    y = np.matmul(np.tile(one, (images, 1)), other).reshape(images, -1).view(np.int32)
+    return bool((y == y[:1]).all())
 
 
 def _spread(pool: ThreadPoolExecutor, lanes: list[Call]) -> Call:

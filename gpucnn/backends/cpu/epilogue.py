@@ -25,7 +25,8 @@ def activate(act: Activation, x: Array, out: Array, full: Callable[[float], Arra
         zero = full(0.0)
         return [lambda: np.maximum(x, zero, out=out)]
     if act.kind == "clip":
-        low, high = full(act.alpha), full(act.beta)
+        with np.errstate(over="ignore"):  # a bound that the type cannot hold is no bound: infinite
+            low, high = full(act.alpha), full(act.beta)
         return [lambda: np.maximum(x, low, out=out), lambda: np.minimum(out, high, out=out)]
     if act.kind == "tanh":
         return [lambda: np.tanh(x, out=out)]

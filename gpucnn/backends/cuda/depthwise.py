@@ -14,7 +14,7 @@ from ..base import Call, Impl
 from .backend import CudaBackend, activation_arguments, launch
 from .geometry import Strides, divisor, on_host, scalars, strides_of, vector_width
 
-__all__ = ["COLUMNS", "SIZES", "ConvDepthwiseDirect", "images_grid"]
+__all__ = ["COLUMNS", "FIXED_BYTES", "SIZES", "ConvDepthwiseDirect", "images_grid"]
 
 THREADS = 128
 MOST_BLOCKS_Y = 65_535
@@ -22,6 +22,9 @@ MOST_ITEMS = 2**31 - THREADS
 
 SIZES = ((3, 3), (5, 5), (7, 7))
 """Kernels that are compiled for their size, at stride 1 and 2 and without dilation; all others share the general one."""
+
+FIXED_BYTES = 8
+"""An access of at least so many bytes has these kernels; narrower ones, of layers that are rare, take the general one. Same bits."""
 
 COLUMNS = 4
 """Results of a line that a thread computes together, where the map is large enough to keep the GPU busy so."""
@@ -73,7 +76,8 @@ class ConvDepthwiseDirect(Impl):
             raise LimitError(f"{op.name}: the kernel wants channels side by side")
         vec = vector_width(x, k, *strides) if k == c else 1
         vec = min(vec, vector_width(out, k, *y_strides), vec if residual is None else vector_width(residual, k, *added))
-        fixed = (r, s) in SIZES and op.stride in ((1, 1), (2, 2)) and op.dilation == (1, 1)
+        wide = vec * x.dtype.itemsize >= FIXED_BYTES
+        fixed = wide and (r, s) in SIZES and op.stride in ((1, 1), (2, 2)) and op.dilation == (1, 1)
         columns = self._columns(n * p * q * k // vec, backend.driver.limits.multiprocessors) if fixed else 1
         chunks, tiles = k // vec, -(-q // columns)
         items = chunks * tiles * p

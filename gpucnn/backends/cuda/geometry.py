@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...errors import LimitError
 from ...spec import Array
 
 __all__ = ["Divisor", "Strides", "address", "divisor", "on_host", "pitch_of", "strides_of", "vector_width"]
@@ -83,10 +84,22 @@ def vector_width(x: Array, *divided: int, most: int = 16) -> int:
 
 
 def scalars(**values: Any) -> tuple[Any, ...]:
-    """Arguments of a launch: ints as int32, floats as float32, NumPy scalars and arrays as they are."""
+    """Arguments of a launch: ints as int32, floats as float32 (infinite beyond it), NumPy scalars and arrays as they are.
+
+    Raises
+    ------
+    LimitError
+        An int that is none of 32 bits.
+    """
     out = []
-    for name, value in values.items():
-        if isinstance(value, bool) or (isinstance(value, int) and not -(2**31) <= value < 2**31):
-            raise OverflowError(f"{name} = {value} does not fit an int32 argument")
-        out.append(np.int32(value) if isinstance(value, int) else np.float32(value) if isinstance(value, float) else value)
+    with np.errstate(over="ignore"):
+        for name, value in values.items():
+            if isinstance(value, bool):
+                raise TypeError(f"{name} is {value}; a kernel takes numbers: int({name})")
+            if isinstance(value, int) and not -(2**31) <= value < 2**31:
+                raise LimitError(
+                    f"{name} is {value}, a kernel takes -2^31 to 2^31 - 1; make that size, stride, padding or dilation smaller, "
+                    "or use device='cpu'"
+                )
+            out.append(np.int32(value) if isinstance(value, int) else np.float32(value) if isinstance(value, float) else value)
     return tuple(out)

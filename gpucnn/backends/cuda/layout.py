@@ -276,7 +276,8 @@ def _pad(
     if mapped:
         first = scalars(x=x, y=y, mode=_PAD_MODES[mode], items=items)
     else:
-        filled = np.array(value).astype(y.dtype)
+        with np.errstate(over="ignore"):  # infinite beyond the type
+            filled = np.array(value).astype(y.dtype)
         pattern = np.frombuffer(filled.tobytes() * (8 // filled.itemsize), np.uint64)[0]
         first = scalars(x=x if x.size else None, y=y, value=pattern, items=items)
     bounds = [np.int32(n) for axis in _filled(axes, 2) for n in (axis.before, axis.inside)]

@@ -12,7 +12,7 @@ from ...ops import Activation, BatchNorm, Binary, Cast, Lookup
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, activation_arguments, launch
-from .geometry import address, divisor, scalars
+from .geometry import address, divisor, on_host, scalars
 from .layout import MOST_AXES, Axis, element_strides, fold, walk
 
 __all__ = ["BINARY_CODES", "ActivationKernel", "BatchNormKernel", "BinaryKernel", "CastKernel", "LookupKernel"]
@@ -116,9 +116,12 @@ class BatchNormKernel(Impl):
 
     def pack(self, op: BatchNorm, *constants: Any) -> tuple[Any, ...]:
         """(scale, shift) as float32 in the places of mean and var."""
-        _, mean, var, weight, bias = (*constants, None, None)[:5]
-        scale = (1.0 if weight is None else weight.astype(np.float64)) / np.sqrt(var.astype(np.float64) + op.eps)
-        shift = (0.0 if bias is None else bias.astype(np.float64)) - mean.astype(np.float64) * scale
+        # what was computed comes from the device, what was not is on the host
+        _, mean, var, weight, bias = (None if a is None else on_host(a).astype(np.float64) for a in (*constants, None, None)[:5])
+        assert mean is not None
+        assert var is not None
+        scale = (1.0 if weight is None else weight) / np.sqrt(var + op.eps)
+        shift = (0.0 if bias is None else bias) - mean * scale
         return (constants[0], scale.astype(np.float32), shift.astype(np.float32), *(None,) * (len(constants) - 3))
 
     def bind(
