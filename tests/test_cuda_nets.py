@@ -3,6 +3,7 @@
 float32 is held to the bound that rounding allows, and to the CPU: it may lie no further from the true values than a few times as far as
 the CPU does. float16 is held to a twin: the same plan's graph, every op by its NumPy reference, which rounds where the plan stores
 16 bits. Both make other roundings of the same size, so they may differ by a few times the twin's own distance from the true values.
+In both, every step is held to its op's reference, on the inputs that it gets there, within the bound computed for that op.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import emulator
 import numpy as np
 import pytest
+from close import assert_close
 from drivers import driver
 from emulated import EmulatorDriver
 from truth import Planned, assert_true, draw_feeds, truth
@@ -192,6 +194,25 @@ def test_float16(name, backend):
     for step in planned.plan.steps:
         if isinstance(step.node.op, Conv) and step.node.op.groups == 1 and step.node.specs[0].shape[1] >= LEAST_ON_TENSOR_CORES:
             assert step.impl.name == "conv_igemm_mma"
+
+
+@pytest.mark.parametrize("passes", [PASSES, PASSES_FLOAT16], ids=["float32", "float16"])
+@pytest.mark.parametrize("name", NETS)
+def test_every_step_equals_its_reference(name, passes, backend):
+    """On the very inputs that it gets in the net: so the bound is that of one op, however deep the net is."""
+    graph = NETS[name]()
+    feeds = fed(graph)
+    program = Planned(graph, backend=backend, passes=passes).program
+    with backend.session():
+        program.arena[...] = 0xFF
+        for key, array in feeds.items():
+            backend.write(program.inputs[key], array)
+        for step, call in program.calls:
+            arrays = tuple(
+                None if v is None else v.data if v.is_constant else backend.read(program._view(v)) for v in step.node.inputs
+            )
+            call()
+            assert_close(step.node.op, tuple(backend.read(program._view(v)) for v in step.node.outputs), arrays)
 
 
 @pytest.mark.parametrize("passes", [PASSES, PASSES_FLOAT16], ids=["float32", "float16"])
