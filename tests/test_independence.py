@@ -225,4 +225,5 @@ def test_a_blas_is_found_out_whose_last_results_are_added_in_another_order(colum
     monkeypatch.setattr(np, "matmul", matmul)
     for depth in range(10, 200, 10):
         for odd in (False, True):
-            assert CpuBackend().places_agree(3, 2, images(depth, columns)) != odd
+            for weight in (images(depth, columns), np.zeros((depth, columns), np.float32)):
+                assert CpuBackend().places_agree(3, 2, weight) != odd
