@@ -164,6 +164,7 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     Conv: (
         conv("of a product", (2, 16, 3, 4), (8, 16, 3, 3), padding=1, **ALL),
         conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),
+        conv("of few channels, several tiles", (2, 3, 3, 20), (7, 3, 3, 3), padding=1, **ALL),
         conv("depthwise", (2, 16, 3, 4), (16, 1, 3, 3), groups=16, padding=1, **ALL),
         conv("depthwise 3x2", (2, 16, 3, 4), (16, 1, 3, 2), groups=16, padding=1, **ALL),
     ),
@@ -188,7 +189,7 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     Pad: (of("five axes", Pad(AROUND, value=3.0), FIVE), of("five axes mirrored", Pad(AROUND, "replicate"), FIVE)),
     Identity: (of("five axes", Identity(), FIVE),),
     Reorder: (of("five axes", Reorder("channels_last"), FIVE),),
-    Transpose: (of("five axes", Transpose((4, 2, 0, 3, 1)), FIVE), of("tiles", Transpose((0, 3, 2, 1)), (2, 9, 3, 8))),
+    Transpose: (of("five axes", Transpose((4, 2, 0, 3, 1)), FIVE), of("tiles", Transpose((0, 4, 2, 3, 1)), (2, 9, 2, 3, 8))),
     Reshape: (of("an axis split", Reshape((2, 3, 1, 2, 9)), FIVE),),
     Flatten: (of("lines", Flatten(3), FIVE),),
 }
