@@ -78,7 +78,7 @@ def main() -> None:
     np.testing.assert_array_equal(pooled(CudaBackend(EmulatorDriver(80, check=True)), MaxPool2x2(), half)[1], F.max_pool2d(half, 2))
     print("float16: likewise")
 
-    # And what a mistake looks like: the kernel without its check for the last items.
+    # And what a mistake looks like: the kernel without its check for the last items writes beyond y, where x lies in the same arena.
     try:
         pooled(CudaBackend(EmulatorDriver(80, check=True)), MaxPool2x2(FORGET_THE_END=1), x)
     except Exception as error:

@@ -210,6 +210,27 @@ def test_a_window_larger_than_the_input_under_ceil_mode():
         F.max_pool2d(x, 4, 2, ceil_mode=True)
 
 
+@pytest.mark.parametrize("fill", [np.nan, np.inf, 3e38, 0])
+def test_a_weight_without_sense_does_not_decide_for_others_of_its_shape(fill, monkeypatch):
+    """Whether places agree is remembered by shape: sums of NaN, infinities or zeros are alike in any order."""
+
+    def matmul(x, weight):  # adds the last row of a product backwards
+        terms = x[:, :, None] * weight
+        y = terms.cumsum(1, np.float32)[:, -1]
+        y[-1] = terms[-1, ::-1].cumsum(0, np.float32)[-1]
+        return y
+
+    monkeypatch.setattr(np, "matmul", matmul)
+    backend = CpuBackend()
+    weight = images(1, 64, 33)[0]
+    spoilt = np.full_like(weight, fill)
+    assert not backend.places_agree(3, 5, spoilt)
+    assert not backend.places_agree(3, 5, weight)
+    part = weight.copy()
+    part[0] = fill
+    assert not CpuBackend().places_agree(3, 5, part)
+
+
 @pytest.mark.parametrize("columns", [1, 2, 5, 12, 16])
 def test_a_blas_is_found_out_whose_last_results_are_added_in_another_order(columns, monkeypatch):
     """However few they are: then an image would not have the same bits at every place in a product of several."""

@@ -645,6 +645,19 @@ def test_a_library_of_another_cuda(path, cuda, said, monkeypatch):
         assert probe.find_library("any", cuda) == path
 
 
+def test_a_cupy_that_does_not_say_its_cuda(monkeypatch):
+    """Conda's, or one built from source: parts of either CUDA that the driver knows will do, and no second CuPy is advised."""
+    pathfinder = SimpleNamespace(load_nvidia_dynamic_lib=lambda name: SimpleNamespace(abs_path=f"/opt/conda/lib/lib{name}.so.12"))
+    monkeypatch.setitem(sys.modules, "cuda", SimpleNamespace(pathfinder=pathfinder))
+    monkeypatch.setattr(probe, "find_headers", lambda cuda: Path() if cuda == 12 else None)
+    assert probe.toolkit_problem(13000, {"cupy": "14.0.1"}) == ""
+    assert probe.toolkit_problem(12040, {"cupy": "14.0.1"}) == ""
+    monkeypatch.setattr(probe, "find_headers", lambda cuda: None)
+    said = probe.toolkit_problem(12040, {"cupy": "14.0.1"})
+    assert said.startswith("the CUDA headers (cuda_fp16.h) not found beside CuPy: install them as CuPy was installed")
+    assert "pip" not in said
+
+
 def test_headers_of_another_cuda(monkeypatch, tmp_path):
     for part, version in (("cu13", 13000), ("cuda_runtime", 12090)):
         folder = tmp_path / "nvidia" / part / "include"

@@ -43,6 +43,8 @@ while [ $# -gt 0 ]; do
     shift
 done
 [[ $seconds =~ ^[0-9]+$ ]] || usage "--seconds wants a whole number, not '$seconds'"
+seconds=$((10#$seconds))
+[ -n "${only//,/}" ] || usage "--only names no step"
 for name in ${only//,/ }; do
     case $name in tests | fragments | memcheck | racecheck | bench) ;; *) usage "there is no step '$name'" ;; esac
 done

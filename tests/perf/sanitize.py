@@ -38,21 +38,33 @@ def main() -> None:
     end = time.monotonic() + args.seconds
     backend = the_backend(args.device)
     planned = sorted(every_case(backend, args.cases), key=lambda item: item[0])
+    nets = [(name, net, shape, precision) for precision in precisions(args.device) for name, (net, shape) in NETS.items()]
+
+    def case_job(case: Case, impl: Any) -> tuple[str, str, Any]:
+        return impl.name, f"{impl.name}, {case.op.name} {case.id}", lambda: run_case(case, impl, backend)
+
+    def net_job(name: str, net: Any, shape: Any, precision: str) -> tuple[str, str, Any]:
+        return "", f"net {name}, {precision}", lambda: run_net(net, shape, args.device, precision)
+
+    # Every impl once, then the nets, then further cases: what time cuts off is what matters least.
+    jobs = [case_job(case, impl) for turn, case, impl in planned if turn == 0]
+    jobs += [net_job(*one) for one in nets]
+    jobs += [case_job(case, impl) for turn, case, impl in planned if turn > 0]
     failures, done = 0, 0
-    for _, case, impl in planned:
+    for _, text, job in jobs:
         if time.monotonic() > end:
             break
-        failures += not passes(f"{impl.name}, {case.op.name} {case.id}", lambda case=case, impl=impl: run_case(case, impl, backend))
+        failures += not passes(text, job)
         done += 1
-    for (name, (net, shape)), precision in ((n, p) for p in precisions(args.device) for n in NETS.items()):
-        if time.monotonic() > end:
-            break
-        failures += not passes(f"net {name}, {precision}", lambda net=net, s=shape, p=precision: run_net(net, s, args.device, p))
-    families = {impl.name for _, _, impl in planned[:done]}
+    families = {name for name, _, _ in jobs[:done] if name}
     missing = {impl.name for impls in backend.IMPLS.values() for impl in impls} - families
+    ran = sum(not name for name, _, _ in jobs[:done])
     print(f"impls: {', '.join(sorted(families))}")
-    print(f"{done} of {len(planned)} cases, {failures} failures; impls not run: {', '.join(sorted(missing)) or 'none'}")
-    sys.exit(bool(failures or missing))
+    print(
+        f"{done - ran} of {len(planned)} cases, {ran} of {len(nets)} nets, {failures} failures; "
+        f"impls not run: {', '.join(sorted(missing)) or 'none'}"
+    )
+    sys.exit(bool(failures or missing or ran < len(nets)))
 
 
 def the_backend(device: str) -> Any:

@@ -20,6 +20,7 @@ from .threads import blas_threads
 
 __all__ = ["CpuBackend", "Scratch"]
 
+_TELLING = 1e30  # weights up to here give finite products
 _LINE = 64  # bytes of a cache line
 
 
@@ -127,8 +128,11 @@ class CpuBackend:
         """
         key = (images, rows, *weight.shape, weight.strides[0] > weight.strides[1])
         if key not in self._agreed:
-            if 2 * np.count_nonzero(weight[:, -16:], axis=0).min(initial=len(weight)) < len(weight):  # a sum of zeros has no order
-                weight = np.where(weight, weight, np.random.default_rng(0).standard_normal(weight.shape[1], np.float32))
+            last = weight[:, -16:]
+            zeros = 2 * np.count_nonzero(last, axis=0).min(initial=len(last)) < len(last)
+            if zeros or not (np.abs(last) < _TELLING).all():  # neither a sum of zeros nor one of NaN or infinities has an order
+                plain = (np.abs(weight) < _TELLING) & (weight != 0)
+                weight = np.where(plain, weight, np.random.default_rng(0).standard_normal(weight.shape[1], np.float32))
             draws = range(16 // gcd(weight.shape[1], 16))
             self._agreed[key] = all(_agree(images, rows, weight, np.random.default_rng(i)) for i in draws)
         return self._agreed[key]

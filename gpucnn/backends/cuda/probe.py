@@ -162,14 +162,24 @@ def _cuda_of(headers: Path) -> int | None:
 def toolkit_problem(driver_version: int, cupys: dict[str, str]) -> str:
     """Say which part of CUDA beside CuPy is missing, with the command that installs it; empty where all is there."""
     extra = fitting_extra(driver_version, cupys)
+    if list(cupys) != ["cupy"]:
+        return _missing(int(extra[-2:]), f"(the extra {extra}): pip install {EXTRAS[extra]}")
+    # Built from source, or conda's: it does not say for which CUDA, and brings its parts in its own way.
+    how = "beside CuPy: install them as CuPy was installed (conda-forge: cuda-nvrtc, cuda-cudart-dev, libcublas)"
+    problems = [_missing(cuda, how) for cuda in (13, 12) if 1000 * cuda <= driver_version]
+    return problems[0] if all(problems) else ""
+
+
+def _missing(cuda: int, how: str) -> str:
+    """What of CUDA 12 or 13 is not there, and ``how`` to get it."""
     missing = []
     for name, what in (("nvrtc", "NVRTC (it compiles the kernels)"), ("cublas", "cuBLAS (dense layers)")):
         try:
-            find_library(name, int(extra[-2:]))
+            find_library(name, cuda)
         except DeviceError as error:
             if "uninstall" in str(error):
                 return str(error)
             missing.append(what)
-    if find_headers(int(extra[-2:])) is None:
+    if find_headers(cuda) is None:
         missing.append("the CUDA headers (cuda_fp16.h)")
-    return f"{', '.join(missing)} not found (the extra {extra}): pip install {EXTRAS[extra]}" if missing else ""
+    return f"{', '.join(missing)} not found {how}" if missing else ""
