@@ -22,7 +22,8 @@ from gpucnn.spec import Spec
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
-from emulated import EmulatorDriver  # noqa: E402
+from emulated import EmulatorDriver  # noqa: E402 - the tests' folder is on the path only now
+from emulator import KernelError  # noqa: E402
 
 KERNEL = HERE / "own_kernel.cu"
 
@@ -81,7 +82,7 @@ def main() -> None:
     # And what a mistake looks like: the kernel without its check for the last items writes beyond y, where x lies in the same arena.
     try:
         pooled(CudaBackend(EmulatorDriver(80, check=True)), MaxPool2x2(FORGET_THE_END=1), x)
-    except Exception as error:
+    except KernelError as error:
         print(f"planted bug: {error}")
 
     # Time, where there is a GPU: device time of a map that is larger than its caches, beside the library's own kernel.

@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import LimitError
 from ...ops import Concat, Op, Pad, Transpose
 from ...spec import Array, Spec
-from ..base import Call, Impl
+from ..base import Call, Impl, in_order
 from .backend import CudaBackend, launch
 from .geometry import address, divisor, scalars
 
@@ -253,14 +253,7 @@ class ConcatKernel(Impl):
             at += x.shape[axis]
             if x.size and not same_place(x, part):
                 calls.append(_copy(backend, op.name, part, x, x.shape, element_strides(part), element_strides(x)))
-        if len(calls) < 2:
-            return calls[0] if calls else None
-
-        def call() -> None:
-            for one in calls:
-                one()
-
-        return call
+        return in_order(calls) if calls else None
 
 
 def _pad(

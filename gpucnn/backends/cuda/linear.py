@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import LimitError
 from ...ops import Linear
 from ...spec import Array, Spec
-from ..base import Call, Impl, Packed
+from ..base import Call, Impl, Packed, in_order
 from .backend import CudaBackend, activation_arguments, launch
 from .geometry import address, divisor, on_host, scalars
 from .layout import element_strides, moved_rows
@@ -90,12 +90,7 @@ class LinearCublas(Impl):
                 calls.append(_product(driver, a, packed.array, sums))
             there = None if added is None else added[part]
             calls.append(self._finish(backend, op, sums if c else None, bias, there, y[part]))
-
-        def call() -> None:
-            for one in calls:
-                one()
-
-        return call
+        return in_order(calls)
 
     def _finish(self, backend: CudaBackend, op: Linear, sums: Array | None, bias: Any, residual: Any, y: Array) -> Call:
         m, k = y.shape
