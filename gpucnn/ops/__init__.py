@@ -13,42 +13,13 @@
 ======================  ==============================================
 """
 
-from .activation import RELU6, Activation, Epilogue, Softmax
-from .base import Op
-from .conv import Conv
-from .elementwise import Binary, Cast
-from .image import Lookup, LookupConv
-from .linear import Linear
-from .norm import BatchNorm
-from .pool import AdaptiveAvgPool, AvgPool, GlobalAvgPool, MaxPool, MinPool
-from .ranking import TopK
-from .shape import Concat, Flatten, Identity, Order, Pad, Reorder, Reshape, Transpose
-
-__all__ = [
-    "RELU6",
-    "Activation",
-    "AdaptiveAvgPool",
-    "AvgPool",
-    "BatchNorm",
-    "Binary",
-    "Cast",
-    "Concat",
-    "Conv",
-    "Epilogue",
-    "Flatten",
-    "GlobalAvgPool",
-    "Identity",
-    "Linear",
-    "Lookup",
-    "LookupConv",
-    "MaxPool",
-    "MinPool",
-    "Op",
-    "Order",
-    "Pad",
-    "Reorder",
-    "Reshape",
-    "Softmax",
-    "TopK",
-    "Transpose",
-]
+from .activation import *
+from .base import Op as Op
+from .conv import *
+from .elementwise import *
+from .image import *
+from .linear import *
+from .norm import *
+from .pool import *
+from .ranking import *
+from .shape import *

@@ -12,7 +12,7 @@ from ..errors import ShapeError
 from ..spec import Array, Spec
 from .base import Layout, Op, Validation, accumulator, normalise_dim, require_float, wrong
 
-__all__ = ["ACTIVATIONS", "Activation", "Epilogue", "Softmax"]
+__all__ = ["ACTIVATIONS", "RELU6", "Activation", "Epilogue", "Softmax"]
 
 
 def _relu(xp: Any, x: Array, alpha: float, beta: float) -> Array:

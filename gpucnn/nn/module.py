@@ -1,4 +1,4 @@
-"""Layers: parameters, and one call to the functional of the same name. PyTorch's names, arguments and state dicts."""
+"""``Module`` and ``Parameter``, and what holds modules: names, state dicts, recording."""
 
 from __future__ import annotations
 
@@ -10,35 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from . import functional as F
-from .errors import GpucnnError, ModelError
-from .functional import Padding2, Size2
-from .graph import Graph, Value
-from .spec import Array, shape_text
+from ..errors import GpucnnError, ModelError
+from ..graph import Graph, Value
+from ..spec import Array, shape_text
 
-__all__ = [
-    "AdaptiveAvgPool2d",
-    "AvgPool2d",
-    "BatchNorm2d",
-    "Conv2d",
-    "Dropout",
-    "Flatten",
-    "Hardtanh",
-    "Identity",
-    "Linear",
-    "MaxPool2d",
-    "MinPool2d",
-    "Module",
-    "ModuleList",
-    "Parameter",
-    "ReLU",
-    "ReLU6",
-    "Sequential",
-    "Sigmoid",
-    "Softmax",
-    "Tanh",
-    "record",
-]
+__all__ = ["Module", "ModuleList", "Parameter", "Sequential", "record", "snapshot"]
 
 
 class Parameter:
@@ -75,24 +51,6 @@ class Parameter:
         return twin
 
 
-def _zeros(shape: tuple[int, ...]) -> Array:
-    return np.zeros(shape, np.float32)
-
-
-def _ones(shape: tuple[int, ...]) -> Array:
-    return np.ones(shape, np.float32)
-
-
-def _uniform(fan_in: int) -> Callable[[tuple[int, ...]], Array]:
-    """Fill with PyTorch's starting values for convolution and linear layers: uniform in ±1/sqrt(fan_in)."""
-
-    def fill(shape: tuple[int, ...]) -> Array:
-        bound = np.float32(1 / math.sqrt(max(fan_in, 1)))
-        return (np.random.default_rng().random(shape, np.float32) * 2 - 1) * bound
-
-    return fill
-
-
 class Module:
     """Base of all layers and nets: assign layers and :class:`Parameter` objects as attributes and write ``forward``.
 
@@ -102,6 +60,8 @@ class Module:
     Examples
     --------
     >>> import numpy as np
+    >>> from gpucnn import functional as F
+    >>> from gpucnn.nn import Conv2d
     >>> class Net(Module):
     ...     def __init__(self):
     ...         super().__init__()
@@ -369,256 +329,3 @@ class ModuleList(Sequential):
     def forward(self, x: Any) -> Any:
         """Refuse: a list does nothing by itself."""
         raise GpucnnError("ModuleList: has no forward; call its layers one by one, or use Sequential")
-
-
-class Conv2d(Module):
-    """Convolution of (n, in_channels, h, w) images; see :func:`gpucnn.functional.conv2d`.
-
-    Parameters
-    ----------
-    in_channels, out_channels : int
-    kernel_size, stride, dilation : int or (int, int)
-    padding : int, (int, int), ((top, bottom), (left, right)), or {"same", "same_lower", "valid"}
-    groups : int
-    bias : bool
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size2,
-        stride: Size2 = 1,
-        padding: Padding2 = 0,
-        dilation: Size2 = 1,
-        groups: int = 1,
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        for name, value in {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}.items():
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise ModelError(f"Conv2d: {name} must be a whole number of at least 1, got {value!r}")
-        if in_channels % groups or out_channels % groups:
-            raise ModelError(f"Conv2d: groups {groups} must divide in_channels {in_channels} and out_channels {out_channels}")
-        kernel = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
-        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel
-        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
-        fill = _uniform(in_channels // groups * math.prod(kernel))
-        self.weight = Parameter((out_channels, in_channels // groups, *kernel), fill)
-        self.bias = Parameter((out_channels,), fill) if bias else None
-
-    def forward(self, x: Any) -> Any:
-        """(n, in_channels, h, w) to (n, out_channels, p, q)."""
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
-
-
-class BatchNorm2d(Module):
-    """Batch normalisation with the statistics of training; see :func:`gpucnn.functional.batch_norm`.
-
-    Parameters
-    ----------
-    num_features : int
-        Channels.
-    eps : float
-    momentum : float or None
-        Taken for PyTorch's sake; only training knows it.
-    affine : bool
-        Whether there are weight and bias.
-    """
-
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
-        super().__init__()
-        self.num_features, self.eps = num_features, eps
-        self.weight = Parameter((num_features,), _ones) if affine else None
-        self.bias = Parameter((num_features,), _zeros) if affine else None
-        self.register_buffer("running_mean", Parameter((num_features,), _zeros))
-        self.register_buffer("running_var", Parameter((num_features,), _ones))
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-
-
-class Linear(Module):
-    """Dense layer ``x·weightᵀ + bias``; see :func:`gpucnn.functional.linear`."""
-
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        super().__init__()
-        self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter((out_features, in_features), _uniform(in_features))
-        self.bias = Parameter((out_features,), _uniform(in_features)) if bias else None
-
-    def forward(self, x: Any) -> Any:
-        """(…, in_features) to (…, out_features)."""
-        return F.linear(x, self.weight, self.bias)
-
-
-class MaxPool2d(Module):
-    """Maximum of each window; see :func:`gpucnn.functional.max_pool2d`."""
-
-    def __init__(
-        self,
-        kernel_size: Size2,
-        stride: Size2 | None = None,
-        padding: Padding2 = 0,
-        dilation: Size2 = 1,
-        return_indices: bool = False,
-        ceil_mode: bool = False,
-    ) -> None:
-        super().__init__()
-        self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
-        self.return_indices, self.ceil_mode = return_indices, ceil_mode
-
-    def forward(self, x: Any) -> Any:
-        """(n, c, h, w) to (n, c, p, q)."""
-        return F.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
-
-
-class MinPool2d(Module):
-    """Minimum of each window; see :func:`gpucnn.functional.min_pool2d`."""
-
-    def __init__(
-        self,
-        kernel_size: Size2,
-        stride: Size2 | None = None,
-        padding: Padding2 = 0,
-        dilation: Size2 = 1,
-        ceil_mode: bool = False,
-    ) -> None:
-        super().__init__()
-        self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
-        self.ceil_mode = ceil_mode
-
-    def forward(self, x: Any) -> Any:
-        """(n, c, h, w) to (n, c, p, q)."""
-        return F.min_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
-
-
-class AvgPool2d(Module):
-    """Mean of each window; see :func:`gpucnn.functional.avg_pool2d`."""
-
-    def __init__(
-        self,
-        kernel_size: Size2,
-        stride: Size2 | None = None,
-        padding: Padding2 = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-        divisor_override: int | None = None,
-    ) -> None:
-        super().__init__()
-        self.kernel_size, self.stride, self.padding, self.ceil_mode = kernel_size, stride, padding, ceil_mode
-        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
-
-    def forward(self, x: Any) -> Any:
-        """(n, c, h, w) to (n, c, p, q)."""
-        return F.avg_pool2d(
-            x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override
-        )
-
-
-class AdaptiveAvgPool2d(Module):
-    """Mean over a grid that covers the map; see :func:`gpucnn.functional.adaptive_avg_pool2d`."""
-
-    def __init__(self, output_size: Size2) -> None:
-        super().__init__()
-        self.output_size = output_size
-
-    def forward(self, x: Any) -> Any:
-        """(n, c, h, w) to (n, c, *output_size)."""
-        return F.adaptive_avg_pool2d(x, self.output_size)
-
-
-class ReLU(Module):
-    """``max(x, 0)``. ``inplace`` is taken for PyTorch's sake: what shares memory is decided by the plan."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.relu(x)
-
-
-class ReLU6(Module):
-    """``min(max(x, 0), 6)``. ``inplace`` is taken for PyTorch's sake."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.relu6(x)
-
-
-class Hardtanh(Module):
-    """``min(max(x, min_val), max_val)``. ``inplace`` is taken for PyTorch's sake."""
-
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.min_val, self.max_val = min_val, max_val
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.hardtanh(x, self.min_val, self.max_val)
-
-
-class Sigmoid(Module):
-    """``1/(1 + exp(−x))``."""
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.sigmoid(x)
-
-
-class Tanh(Module):
-    """The hyperbolic tangent."""
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.tanh(x)
-
-
-class Softmax(Module):
-    """Scores to probabilities along ``dim``."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.softmax(x, self.dim)
-
-
-class Flatten(Module):
-    """Axes ``start_dim`` to ``end_dim`` become one, in NCHW order."""
-
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim, self.end_dim = start_dim, end_dim
-
-    def forward(self, x: Any) -> Any:
-        """(n, c, h, w) to (n, c·h·w) by default."""
-        return F.flatten(x, self.start_dim, self.end_dim)
-
-
-class Dropout(Module):
-    """x as it is: at inference nothing is dropped. ``inplace`` is taken for PyTorch's sake."""
-
-    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.dropout(x, self.p)
-
-
-class Identity(Module):
-    """x as it is."""
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.dropout(x, 0.0)
-

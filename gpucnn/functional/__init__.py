@@ -1,0 +1,18 @@
+"""The operations as functions, in PyTorch's names and argument order.
+
+Given arrays a function computes now, on the backend that the arrays belong to; given a symbolic
+:class:`~gpucnn.graph.Value` it records itself in that value's graph. All shapes are logical (n, c, h, w).
+One file a family; each says in its ``__all__`` what is public.
+"""
+
+from .activation import *
+from .base import Padding2 as Padding2
+from .base import Size2 as Size2
+from .conv import *
+from .dense import *
+from .elementwise import *
+from .image import *
+from .norm import *
+from .pool import *
+from .ranking import *
+from .shape import *

@@ -1,0 +1,12 @@
+"""Layers: parameters, and one call to the functional of the same name. PyTorch's names, arguments and state dicts.
+
+One file a family; each says in its ``__all__`` what is public.
+"""
+
+from .activation import *
+from .conv import *
+from .linear import *
+from .module import *
+from .norm import *
+from .pool import *
+from .shape import *
