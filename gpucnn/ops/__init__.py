@@ -6,7 +6,7 @@
 ``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
 ``activation``          Activation, Epilogue, Softmax
 ``elementwise``         Binary, Cast
-``norm``                BatchNorm
+``norm``                BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize
 ``ranking``             TopK
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
 ``image``               Lookup, LookupConv

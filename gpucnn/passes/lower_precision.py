@@ -9,14 +9,14 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..graph import Graph, Node, Value
-from ..ops import BatchNorm, Cast, Conv, Linear, Softmax, TopK
+from ..ops import BatchNorm, Cast, Conv, GroupNorm, LayerNorm, Linear, Softmax, TopK
 
 __all__ = ["lower_precision"]
 
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
-_STAYS: dict[type[Any], tuple[int, ...]] = {Conv: (2,), Linear: (2,), BatchNorm: (1, 2, 3, 4)}
-"""Inputs that stay float32 where they are constant: they are added to float32 sums, and a variance leaves float16's range."""
+_STAYS: dict[type[Any], tuple[int, ...]] = {Conv: (2,), Linear: (2,), BatchNorm: (1, 2, 3, 4), LayerNorm: (1, 2), GroupNorm: (1, 2)}
+"""Inputs that stay float32 where they are constant: they meet float32 sums, and a variance leaves float16's range."""
 
 _ENDS = (Softmax, TopK)
 """What may stand between the last dense layer and the net's results without costing precision: it works on float32 there."""

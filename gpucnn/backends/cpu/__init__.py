@@ -11,6 +11,7 @@ from ...ops import (
     Flatten,
     GlobalAvgPool,
     Identity,
+    LayerNorm,
     Linear,
     Lookup,
     MaxPool,
@@ -26,6 +27,7 @@ from ..base import Impl
 from .backend import CpuBackend
 from .conv import ConvDepthwise, ConvIm2col, ConvPointwise
 from .linear import LinearGemm
+from .norm import LayerNormRows
 from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
@@ -52,6 +54,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Binary: (BinaryUfunc(),),
     Cast: (CastCopy(),),
     BatchNorm: (BatchNormScale(),),
+    LayerNorm: (LayerNormRows(),),
     Softmax: (SoftmaxRows(),),
     Lookup: (LookupTake(),),
     Concat: (ConcatCopy(),),
