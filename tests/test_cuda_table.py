@@ -18,11 +18,15 @@ from gpucnn.ops import (
     Cast,
     Conv,
     GlobalAvgPool,
+    GroupNorm,
+    LayerNorm,
     Linear,
+    LocalResponseNorm,
     Lookup,
     LookupConv,
     MaxPool,
     MinPool,
+    Normalize,
     Op,
     Softmax,
     TopK,
@@ -31,6 +35,7 @@ from gpucnn.ops import (
 DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
 WHOLE = "the type is an integer, in which networks move values but compute none"
 NOT_2D = "there is one spatial axis, or three, where images have two"
+RARE_NORM = "vectors are normalised by their length, at times by p 1 or their largest element; nobody has asked for another p"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
@@ -59,6 +64,10 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
         "float64 to float16, NaN and Inf": DOUBLE,
     },
     BatchNorm: {"float64": DOUBLE},
+    LayerNorm: {"float64": DOUBLE},
+    GroupNorm: {"float64": DOUBLE},
+    LocalResponseNorm: {"float64": DOUBLE},
+    Normalize: {"float64": DOUBLE, "p 3": RARE_NORM, "p 0.5": RARE_NORM},
     Lookup: {"float64": DOUBLE},
     LookupConv: {
         "float64": DOUBLE, "1-d": NOT_2D, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,

@@ -17,12 +17,12 @@ from .base import FEWEST, SEED, Case, Draw, halved, of
 from .conv import ALL, HARD, RELU, SIGMOID, TANH, conv
 from .image import lookup, lookup_conv
 from .linear import linear
-from .norm import norm
+from .norm import group_norm, norm, row_norm
 from .pool import pool
 
 __all__ = [
-    "ALL", "CASES", "FEWEST", "HARD", "RELU", "SEED", "SIGMOID", "TANH", "Case", "Draw", "conv", "halved", "linear", "lookup",
-    "lookup_conv", "norm", "of", "pool",
+    "ALL", "CASES", "FEWEST", "HARD", "RELU", "SEED", "SIGMOID", "TANH", "Case", "Draw", "conv", "group_norm", "halved", "linear", "lookup",
+    "lookup_conv", "norm", "of", "pool", "row_norm",
 ]  # fmt: skip
 
 _FAMILIES = (_conv, _linear, _pool, activation, ranking, elementwise, _norm, shape, image)

@@ -10,9 +10,11 @@ from ...ops import (
     Conv,
     Flatten,
     GlobalAvgPool,
+    GroupNorm,
     Identity,
     LayerNorm,
     Linear,
+    LocalResponseNorm,
     Lookup,
     MaxPool,
     MinPool,
@@ -27,7 +29,7 @@ from ..base import Impl
 from .backend import CpuBackend
 from .conv import ConvDepthwise, ConvIm2col, ConvPointwise
 from .linear import LinearGemm
-from .norm import LayerNormRows
+from .norm import GroupNormSums, LayerNormRows, LocalResponseNormLines
 from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
@@ -55,6 +57,8 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Cast: (CastCopy(),),
     BatchNorm: (BatchNormScale(),),
     LayerNorm: (LayerNormRows(),),
+    GroupNorm: (GroupNormSums(),),
+    LocalResponseNorm: (LocalResponseNormLines(),),
     Softmax: (SoftmaxRows(),),
     Lookup: (LookupTake(),),
     Concat: (ConcatCopy(),),

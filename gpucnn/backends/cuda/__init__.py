@@ -11,12 +11,16 @@ from ...ops import (
     Conv,
     Flatten,
     GlobalAvgPool,
+    GroupNorm,
     Identity,
+    LayerNorm,
     Linear,
+    LocalResponseNorm,
     Lookup,
     LookupConv,
     MaxPool,
     MinPool,
+    Normalize,
     Op,
     Pad,
     Reorder,
@@ -31,6 +35,7 @@ from .conv import ConvIgemmMma, ConvIgemmSimt
 from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel
 from .linear import LinearCublas
+from .norm import GroupNormKernel, LayerNormKernel, LocalResponseNormKernel, NormalizeKernel
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import SoftmaxKernel
@@ -51,6 +56,10 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Binary: (BinaryKernel(),),
     Cast: (CastKernel(),),
     BatchNorm: (BatchNormKernel(),),
+    LayerNorm: (LayerNormKernel(),),
+    GroupNorm: (GroupNormKernel(),),
+    LocalResponseNorm: (LocalResponseNormKernel(),),
+    Normalize: (NormalizeKernel(),),
     Softmax: (SoftmaxKernel(),),
     TopK: (TopKKernel(),),
     Lookup: (LookupKernel(),),
