@@ -188,7 +188,7 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     BatchNorm: (norm("five axes", FIVE),),
     LayerNorm: (row_norm("five axes", FIVE, 2), row_norm("rows", (2, 5))),
     GroupNorm: (group_norm("five axes", 3, (2, 6, 2, 3, 3)), group_norm("instances", None, FIVE)),
-    LocalResponseNorm: (of("axes", LocalResponseNorm(5, 2.0), FIVE),),
+    LocalResponseNorm: (of("five axes", LocalResponseNorm(5, 2.0), FIVE),),
     Normalize: tuple(of(f"p {p}", Normalize(p), FIVE) for p in (1.0, 2.0)),
     Softmax: tuple(of(id, Softmax(1), shape, fill="below") for id, shape in (("five axes", FIVE), ("rows", (2, 5)))),
     TopK: (of("five axes", TopK(3, 1), FIVE), of("rows", TopK(4), (2, 5))),
@@ -298,7 +298,6 @@ LOST = {
     "a tile in a transposition": ("copy.cu", "(b0 + line + r) * b_x", "Transpose/tiles/copy/side by side"),
     "the outermost axis of an activation": ("elementwise.cu", "p.i4 * d4", "Activation/five axes/activation/nothing side by side"),
     "a result of a row norm": ("norm_rows.cu", "i * y0", "LayerNorm/rows/layer_norm_rows/nothing side by side"),
-    "a neighbour": ("norm_neighbours.cu", "j * x_channel", "LocalResponseNorm/axes/local_response_norm/nothing side by side"),
     "an element in softmax": ("softmax.cu", "i * y_step", "Softmax/five axes/softmax/nothing side by side"),
     "a place of topk": ("topk.cu", "j * places_step", "TopK/five axes/topk/nothing side by side"),
 }

@@ -91,7 +91,8 @@ def norms():
     """One of each, on channels that allow 16 bytes an access and on some that do not."""
     head = nn.Sequential(nn.Conv2d(3, 8, 4, 4), Mixed(8), nn.GroupNorm(2, 8), nn.ReLU())
     middle = nn.Sequential(nn.Conv2d(8, 6, 1), nn.InstanceNorm2d(6, affine=True))
-    return nn.Sequential(head, middle, nn.LocalResponseNorm(3, 1.0), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5), nn.LayerNorm(5))
+    tail = nn.Sequential(nn.LocalResponseNorm(3, 1.0), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5), nn.LayerNorm(5))
+    return nn.Sequential(head, middle, tail)
 
 
 def residual():
