@@ -37,6 +37,7 @@ from gpucnn.ops import (
     Normalize,
     Op,
     Softmax,
+    Unary,
 )
 from gpucnn.spec import spec_of
 
@@ -89,6 +90,9 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
             return replace(op, epilogue=Epilogue()).reference(np, *_abs(arrays[:3]))[0]
         case Binary("sub"):
             return np.add(*_abs(arrays))
+        case Unary() | Binary("pow" | "atan2" | "maximum" | "minimum" | "remainder" | "fmod" | "floor_divide" | "trunc_divide"):
+            # Functions of exact numbers, to a few roundings of the result, however steep they are; or the very result.
+            return np.abs(op.reference(np, *arrays)[0])
         case BatchNorm():
             x, mean, var, weight, bias = (*arrays, None, None)[:5]
             x, mean, weight, bias = _abs((x, mean, weight, bias))

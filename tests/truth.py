@@ -33,6 +33,8 @@ from gpucnn.ops import (
     Op,
     Pad,
     Softmax,
+    Unary,
+    Where,
 )
 from gpucnn.passes import PASSES
 from gpucnn.spec import Spec
@@ -40,8 +42,11 @@ from gpucnn.spec import Spec
 EPS = float(np.finfo(np.float32).eps)
 
 
-_AT_THE_VALUES = (Softmax, LayerNorm, GroupNorm, LocalResponseNorm, Normalize)
-"""What does not grow with its input: rounding is bounded at the values, and twice that allowed."""
+_AT_THE_VALUES = (Softmax, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Unary)
+"""What need not grow with its input: rounding is bounded at the values, and twice that allowed."""
+
+_RISING = {"sqrt", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sinh", "asin", "acosh", "atanh"}
+"""Functions that only rise, so that they are furthest off at an end; outside of where they are defined there is no bound."""
 
 
 class AlwaysLanes(CpuBackend):
@@ -73,11 +78,25 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             return np.broadcast_to(e.max(axis=op.dim, keepdims=True) / 2, e.shape) if e.size else e  # rows of its Jacobian: at most 1/2
         case Binary("add" | "sub"):
             return e + errors[1]
+        case Binary("maximum" | "minimum"):
+            return np.maximum(e, errors[1])
         case Binary("mul"):
             x, y = map(np.abs, values)
             return x * errors[1] + y * e + e * errors[1]
         case Binary():
-            raise NotImplementedError("a quotient has no bound")
+            raise NotImplementedError("a quotient or a power has no bound, what is compared or cut off no continuity")
+        case Unary("neg" | "abs" | "sin" | "cos" | "atan" | "asinh"):
+            return e  # no steeper than that
+        case Unary("square" | "cosh"):  # steepest at the far end
+            return np.abs(op.reference(np, np.abs(values[0]) + e)[0] - op.reference(np, np.abs(values[0]))[0])
+        case Unary(kind) if kind in _RISING:
+            y, below, above = (op.reference(np, v)[0] for v in (values[0], values[0] - e, values[0] + e))
+            return np.maximum(above - y, y - below)
+        case Unary():
+            raise NotImplementedError(f"{op.kind} jumps, or is steep without a bound")
+        case Where():
+            assert not errors[0].any(), "what is chosen by must be exact"
+            return np.where(values[0], errors[1], errors[2])
         case BatchNorm():
             return replace(op).reference(np, e, 0 * values[1], values[2], None if values[3] is None else np.abs(values[3]))[0]
         case LayerNorm():

@@ -8,11 +8,17 @@ One file a family; each says in its ``__all__`` what is public.
 from .activation import *
 from .base import Padding2 as Padding2
 from .base import Size2 as Size2
+from .comparison import *
 from .conv import *
+from .conversion import *
 from .dense import *
 from .elementwise import *
 from .image import *
+from .logic import *
 from .norm import *
 from .pool import *
+from .powers import *
 from .ranking import *
+from .rounding import *
 from .shape import *
+from .trigonometry import *

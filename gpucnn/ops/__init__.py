@@ -5,7 +5,8 @@
 ``linear``              Linear
 ``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
 ``activation``          Activation, Epilogue, Softmax
-``elementwise``         Binary, Cast
+``elementwise``         Binary, Where, Cast
+``unary``               Unary
 ``norm``                BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize
 ``ranking``             TopK
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
@@ -23,3 +24,4 @@ from .norm import *
 from .pool import *
 from .ranking import *
 from .shape import *
+from .unary import *

@@ -24,6 +24,8 @@ from ...ops import (
     Reshape,
     Softmax,
     Transpose,
+    Unary,
+    Where,
 )
 from ..base import Impl
 from .backend import CpuBackend
@@ -40,6 +42,8 @@ from .pointwise import (
     LookupTake,
     PadCopy,
     SoftmaxRows,
+    UnaryUfunc,
+    WhereCopy,
 )
 from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
 
@@ -53,7 +57,9 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     AvgPool: (AvgPoolLines(),),
     GlobalAvgPool: (GlobalAvgPoolSum(),),
     Activation: (ActivationInPlace(),),
+    Unary: (UnaryUfunc(),),
     Binary: (BinaryUfunc(),),
+    Where: (WhereCopy(),),
     Cast: (CastCopy(),),
     BatchNorm: (BatchNormScale(),),
     LayerNorm: (LayerNormRows(),),
