@@ -55,6 +55,7 @@ from gpucnn.ops import (
     Softmax,
     TopK,
     Transpose,
+    Unary,
 )
 from gpucnn.spec import spec_of
 
@@ -184,6 +185,7 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     AdaptiveAvgPool: (of("more than pixels", AdaptiveAvgPool((4, 3)), (2, 8, 3, 4)),),
     Activation: (of("five axes", RELU, FIVE),),
     Binary: (of("five axes", Binary("add"), FIVE, FIVE), of("broadcast", Binary("mul"), FIVE, (2, 1, 2, 3, 3))),
+    Unary: (of("five axes", Unary("neg"), FIVE),),
     Cast: (of("five axes", Cast("float16"), FIVE),),
     BatchNorm: (norm("five axes", FIVE),),
     LayerNorm: (row_norm("five axes", FIVE, 2), row_norm("rows", (2, 5))),
@@ -204,7 +206,7 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
 """For every op at least a case; for convolutions and pools one for each way through a kernel."""
 
 WALKERS = (
-    Activation, Binary, Cast, BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Softmax, TopK, Lookup, Concat, Pad,
+    Activation, Unary, Binary, Cast, BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Softmax, TopK, Lookup, Concat, Pad,
     Identity, Reorder, Transpose,
 )  # fmt: skip
 """Ops of kernels that take any strides: there no two elements lie side by side either."""

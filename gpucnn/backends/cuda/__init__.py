@@ -28,6 +28,7 @@ from ...ops import (
     Softmax,
     TopK,
     Transpose,
+    Unary,
 )
 from ..base import Impl
 from .backend import CudaBackend
@@ -36,7 +37,7 @@ from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel
 from .linear import LinearCublas
 from .norm import GroupNormKernel, LayerNormKernel, LocalResponseNormKernel, NormalizeKernel
-from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel
+from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel, UnaryKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import SoftmaxKernel
 from .stem import ConvStemMma, ConvStemSimt
@@ -53,6 +54,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     GlobalAvgPool: (GlobalAvgPoolDirect(),),
     AdaptiveAvgPool: (AdaptiveAvgPoolDirect(),),
     Activation: (ActivationKernel(),),
+    Unary: (UnaryKernel(),),
     Binary: (BinaryKernel(),),
     Cast: (CastKernel(),),
     BatchNorm: (BatchNormKernel(),),
