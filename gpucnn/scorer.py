@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import functional as F
-from .errors import ModelError
+from .errors import GpucnnError, ModelError
 from .graph import Value
 from .ops import Activation, Conv, Flatten, Identity, Linear, Reshape, Softmax
 from .preprocess import Preprocess, normalisation_table
@@ -147,7 +147,7 @@ class FeatureExtractor(_OnPhotographs):
 def check_activation(activation: str) -> None:
     """Raise unless it is one of ``ACTIVATIONS``."""
     if activation not in ACTIVATIONS:
-        raise ModelError(f"activation must be {', '.join(map(repr, ACTIVATIONS[:-1]))} or {ACTIVATIONS[-1]!r}, got {activation!r}")
+        raise GpucnnError(f"activation must be {', '.join(map(repr, ACTIVATIONS[:-1]))} or {ACTIVATIONS[-1]!r}, got {activation!r}")
 
 
 def require_classifier(model: Model) -> None:

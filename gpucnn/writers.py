@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable
+from itertools import zip_longest
 from typing import Any, Protocol
 
 from .classify import Prediction, Result
@@ -56,7 +57,7 @@ class TextRows:
             if result.error is None:
                 table.append([path, *(map(self._cell, result.predictions) if result.predictions else [_NO_LABEL])])
                 needed = (min(len(cell), _WIDEST) for cell in table[-1])
-                self._widths = [max(pair) for pair in zip(self._widths, needed)]
+                self._widths = [max(pair) for pair in zip_longest(self._widths, needed, fillvalue=0)]  # rows differ in length
             else:
                 table.append([f"{path}: error: {_one_line(result.error)}"])
         return "".join(self._line(cells) for cells in table)
