@@ -51,6 +51,11 @@ class Prediction:
         Its name, where the model has labels.
     probability : float
         In 0…1; a float32 value. With ``activation="none"`` the network's own value, whatever it stands for.
+
+    Examples
+    --------
+    >>> Prediction(967, "espresso", 0.9508)
+    Prediction(index=967, label='espresso', probability=0.9508)
     """
 
     index: int
@@ -70,6 +75,11 @@ class Result:
         Most probable first; equal ones by index. Empty where there is an error, or where nothing reaches the threshold.
     error : str or None
         Why the item has no predictions, in one line.
+
+    Examples
+    --------
+    >>> Result("tree.jpg", error="tree.jpg: not an image").predictions
+    ()
     """
 
     path: str | None
@@ -89,6 +99,12 @@ class Features:
         The caller's own. None where there is an error.
     error : str or None
         Why the item has none, in one line.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Features("tree.jpg", np.zeros(1280, np.float32)).vector.shape
+    (1280,)
     """
 
     path: str | None
