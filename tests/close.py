@@ -18,8 +18,23 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from curves import carried, size
 
-from gpucnn.ops import AdaptiveAvgPool, AvgPool, BatchNorm, Binary, Conv, Epilogue, GlobalAvgPool, Linear, Lookup, LookupConv, Op, Softmax
+from gpucnn.ops import (
+    Activation,
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Binary,
+    Conv,
+    Epilogue,
+    GlobalAvgPool,
+    Linear,
+    Lookup,
+    LookupConv,
+    Op,
+    Softmax,
+)
 from gpucnn.spec import spec_of
 
 __all__ = ["FEW", "allowed", "assert_close", "gamma", "local_error", "magnitude", "reduction_length"]
@@ -67,6 +82,8 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
     match op:
         case Conv() | Linear():
             return replace(op, epilogue=Epilogue()).reference(np, *_abs(arrays[:3]))[0]
+        case Activation():
+            return size(op, arrays[0])
         case Binary("sub"):
             return np.add(*_abs(arrays))
         case BatchNorm():
@@ -80,16 +97,21 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
 
 
 def _epilogue_error(op: Conv | Linear, arrays: Arrays, unit: float, sum_eps: float) -> Any:
-    """The sum's own bound, and a few roundings of every value on the way: none of the activations is steeper than 1."""
+    """The sum's own bound, what the activations make of it, and a few roundings of every value on the way."""
     x, weight, bias, residual = (*arrays, None, None)[:4]
     bare = replace(op, epilogue=Epilogue())
-    size = magnitude(op, arrays)
-    acc = bare.reference(np, x, weight, bias)[0]
-    before = Epilogue(op.epilogue.pre).reference(np, acc, None)
-    error = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * size + FEW * unit * np.abs(before)
+    total = magnitude(op, arrays)
+    value = bare.reference(np, x, weight, bias)[0]
+    error = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * total + FEW * unit * np.abs(value)
+    for act, addend in ((op.epilogue.pre, residual), (op.epilogue.post, None)):
+        if act is not None:
+            error = carried(act, value, error) + FEW * unit * size(act, np.abs(value) + error)
+            value = act.reference(np, value)[0]
+        if addend is not None:
+            value = value + addend
+            error = error + FEW * unit * (np.abs(value) + np.abs(addend))
     # Where the sum is ±Inf or NaN nothing is rounded: what an activation makes of it is the same for all.
-    error = np.where(np.isfinite(size), error, 0)
-    return error if residual is None else error + 2 * FEW * unit * np.abs(residual)
+    return np.where(np.isfinite(total), error, 0)
 
 
 def _softmax_error(op: Softmax, arrays: Arrays, unit: float, sum_eps: float) -> Any:

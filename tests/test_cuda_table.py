@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from cases import CASES, Case, halved
+from cases.conv import CURVES
 
 from gpucnn.backends.cuda import IMPLS
 from gpucnn.ops import (
@@ -45,6 +46,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     AdaptiveAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
     Activation: {
         "relu float64": DOUBLE, "relu6 float64": DOUBLE, "hard float64": DOUBLE, "sigmoid float64": DOUBLE, "tanh float64": DOUBLE,
+        "silu float64": DOUBLE, **{f"{name} float64": DOUBLE for name in CURVES},
         "relu int32": WHOLE, "relu uint8": WHOLE, "relu6 int32": WHOLE, "relu6 uint8": WHOLE,
     },
     Softmax: {"float64": DOUBLE},

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from close import FEW, local_error
+from curves import carried
 
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
@@ -47,8 +48,8 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
     match op:
         case Conv() | Linear():
             return op.reference(np, e, np.abs(values[1]))[0]
-        case Activation(kind):
-            return e / 4 if kind == "sigmoid" else e  # no steeper than that
+        case Activation():
+            return carried(op, values[0], e)
         case Softmax():
             return np.broadcast_to(e.max(axis=op.dim, keepdims=True) / 2, e.shape) if e.size else e  # rows of its Jacobian: at most 1/2
         case Binary("add" | "sub"):

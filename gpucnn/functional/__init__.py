@@ -15,4 +15,6 @@ from .image import *
 from .norm import *
 from .pool import *
 from .ranking import *
+from .rectifier import *
 from .shape import *
+from .softmax import *

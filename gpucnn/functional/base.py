@@ -10,11 +10,11 @@ import numpy as np
 from .. import plan
 from ..errors import ShapeError
 from ..graph import Value
-from ..ops import Op
+from ..ops import Activation, Op
 from ..ops.window import Padding
 from ..spec import Array
 
-__all__ = ["Padding2", "Size2", "T", "apply_op", "padding_of", "pair", "whole"]
+__all__ = ["Padding2", "Size2", "T", "activate", "apply_op", "padding_of", "pair", "whole"]
 
 T = TypeVar("T", Array, Value)
 Size2 = int | tuple[int, int]
@@ -27,6 +27,11 @@ def apply_op(op: Op, *inputs: Any) -> tuple[Any, ...]:
     if graph is not None:
         return graph.append(op, [v if v is None or isinstance(v, Value) else np.asarray(v) for v in inputs])
     return plan.evaluate(op, *inputs)
+
+
+def activate(x: Any, kind: str, alpha: float = 0.0, beta: float = 0.0) -> Any:
+    """One activation, by the kind and parameters of :class:`gpucnn.ops.Activation`."""
+    return apply_op(Activation(kind, float(alpha), float(beta)), x)[0]
 
 
 def whole(op: str, name: str, value: Any) -> int:

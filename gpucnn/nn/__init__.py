@@ -9,4 +9,6 @@ from .linear import *
 from .module import *
 from .norm import *
 from .pool import *
+from .rectifier import *
 from .shape import *
+from .softmax import *

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,8 +12,9 @@ import numpy as np
 from ..errors import ShapeError
 from ..spec import Array, Spec
 from .base import Layout, Op, Validation, accumulator, normalise_dim, require_float, wrong
+from .erf import erf
 
-__all__ = ["ACTIVATIONS", "RELU6", "Activation", "Epilogue", "Softmax"]
+__all__ = ["ACTIVATIONS", "PARAMETERS", "RELU6", "Activation", "Epilogue", "Softmax"]
 
 
 def _relu(xp: Any, x: Array, alpha: float, beta: float) -> Array:
@@ -32,13 +34,125 @@ def _tanh(xp: Any, x: Array, alpha: float, beta: float) -> Array:
     return xp.tanh(x)
 
 
+def _leaky_relu(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return xp.where(x > 0, x, x * x.dtype.type(alpha))
+
+
+def _below_zero(xp: Any, x: Array) -> Array:
+    """``exp(x) − 1`` left of 0; what is right of it is of no use to anybody, and must not overflow."""
+    return xp.expm1(xp.minimum(x, x.dtype.type(0)))
+
+
+def _elu(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return xp.where(x > 0, x, _below_zero(xp, x) * x.dtype.type(alpha))
+
+
+def _selu(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return _elu(xp, x, alpha, 0.0) * x.dtype.type(beta)
+
+
+def _celu(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return xp.where(x > 0, x, _below_zero(xp, x / x.dtype.type(alpha)) * x.dtype.type(alpha))
+
+
+def _silu(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return x * _sigmoid(xp, x, 0.0, 0.0)
+
+
+def _log1p_exp(xp: Any, x: Array) -> Array:
+    """``log(1 + exp(x))`` of any finite x, without overflow."""
+    return xp.maximum(x, x.dtype.type(0)) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def _mish(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return x * xp.tanh(_log1p_exp(xp, x))
+
+
+def _hardsigmoid(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return _clip(xp, x * x.dtype.type(alpha) + x.dtype.type(beta), 0.0, 1.0)
+
+
+def _hardswish(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return x * _hardsigmoid(xp, x, 1 / 6, 0.5)
+
+
+def _erf(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return erf(xp, x.astype("float64")).astype(x.dtype)
+
+
+def _gelu(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    wide = x.astype("float64")
+    return (wide * (1 + erf(xp, wide * math.sqrt(0.5))) / 2).astype(x.dtype)
+
+
+def _gelu_tanh(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    wide = x.astype("float64")
+    return (wide * (1 + xp.tanh(math.sqrt(2 / math.pi) * (wide + 0.044715 * wide * wide * wide))) / 2).astype(x.dtype)
+
+
+def _softplus(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    scaled = x * x.dtype.type(alpha)  # may become infinite, and then is above every threshold, or exp(−|scaled|) is 0
+    line = (xp.maximum if alpha > 0 else xp.minimum)(x, x.dtype.type(0))
+    return xp.where(scaled > x.dtype.type(beta), x, line + xp.log1p(xp.exp(-xp.abs(scaled))) / x.dtype.type(alpha))
+
+
+def _softsign(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return x / (xp.abs(x) + x.dtype.type(1))
+
+
+def _logsigmoid(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return -_log1p_exp(xp, -x)
+
+
+def _shrink(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return xp.where(xp.abs(x) <= x.dtype.type(alpha), x.dtype.type(0), x - xp.copysign(x.dtype.type(beta), x))
+
+
+def _tanhshrink(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return x - xp.tanh(x)
+
+
+def _threshold(xp: Any, x: Array, alpha: float, beta: float) -> Array:
+    return xp.where(x <= x.dtype.type(alpha), x.dtype.type(beta), x)  # not above, but not NaN either
+
+
 ACTIVATIONS: dict[str, Callable[[Any, Array, float, float], Array]] = {
     "relu": _relu,
     "clip": _clip,
     "sigmoid": _sigmoid,
     "tanh": _tanh,
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "selu": _selu,
+    "celu": _celu,
+    "silu": _silu,
+    "mish": _mish,
+    "hardsigmoid": _hardsigmoid,
+    "hardswish": _hardswish,
+    "erf": _erf,
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+    "softplus": _softplus,
+    "softsign": _softsign,
+    "logsigmoid": _logsigmoid,
+    "shrink": _shrink,
+    "tanhshrink": _tanhshrink,
+    "threshold": _threshold,
 }
-"""Formula by kind; every backend has the same keys. ``alpha`` and ``beta`` are the bounds of clip, unused by the others."""
+"""Formula by kind; every backend has the same keys. What ``alpha`` and ``beta`` are to a kind says ``PARAMETERS``; others ignore them."""
+
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "clip": ("lower bound", "upper bound"),
+    "leaky_relu": ("slope left of 0",),
+    "elu": ("alpha",),
+    "selu": ("alpha", "scale"),
+    "celu": ("alpha",),
+    "hardsigmoid": ("slope", "value at 0"),
+    "softplus": ("beta", "threshold"),
+    "shrink": ("lambd", "bias"),
+    "threshold": ("threshold", "value"),
+}
+"""What ``alpha`` and ``beta`` mean, by kind."""
 
 _EXACT = frozenset({"relu", "clip"})
 
@@ -52,7 +166,7 @@ class Activation(Op):
     kind : str
         A key of ``ACTIVATIONS``.
     alpha, beta : float
-        The kind's parameters; for ``"clip"`` the lower and upper bound.
+        The kind's parameters, as ``PARAMETERS`` names them.
     """
 
     kind: str
@@ -66,6 +180,12 @@ class Activation(Op):
             raise ShapeError(f"activation: kind must be one of {', '.join(ACTIVATIONS)}, got {self.kind!r}")
         if self.kind == "clip" and not self.alpha <= self.beta:
             raise ShapeError(f"clip: the lower bound {self.alpha} is not below the upper bound {self.beta}")
+        if self.kind == "celu" and not self.alpha > 0:
+            raise ShapeError(f"celu: alpha must be above 0, got {self.alpha}")
+        if self.kind == "softplus" and not (self.alpha != 0 and math.isfinite(self.alpha)):
+            raise ShapeError(f"softplus: beta must be finite and not 0, got {self.alpha}")
+        if self.kind == "shrink" and not self.alpha >= 0:
+            raise ShapeError(f"shrink: lambd must be at least 0, got {self.alpha}")
 
     @property
     def name(self) -> str:

@@ -7,12 +7,12 @@ import numpy as np
 from gpucnn.ops import RELU6, Activation, Op, Softmax
 
 from .base import Case, of
-from .conv import HARD, RELU, SIGMOID, TANH
+from .conv import CURVES, HARD, RELU, SIGMOID, SILU, TANH
 
 _ACTIVATION = (
     *(
         of(f"{op.name} {id}" if op != HARD else f"hard {id}", op, shape, **kw)
-        for op in (RELU, RELU6, HARD, SIGMOID, TANH)
+        for op in (RELU, RELU6, HARD, SIGMOID, TANH, SILU)
         for id, shape, kw in (
             ("scalar", (), {}),
             ("rank 2", (7, 5), {"fill": "wide"}),
@@ -29,6 +29,23 @@ _ACTIVATION = (
     of("clip below", Activation("clip", -np.inf, 0.5), (3, 5)),
     of("clip above", Activation("clip", 0.5, np.inf), (3, 5)),
     of("clip to a point", Activation("clip", 0.1, 0.1), (3, 5)),
+    *(
+        of(f"{name} {id}", op, shape, **kw)
+        for name, op in CURVES.items()
+        for id, shape, kw in (
+            ("wide", (7, 5, 3), {"fill": "wide"}),
+            ("odd sizes", (1, 3, 7, 5), {}),
+            ("NaN and Inf", (2, 3, 9, 9), {"fill": "special"}),
+            ("float64", (2, 3, 7, 5), {"dtype": "float64"}),
+        )
+    ),
+    of("silu several pieces", SILU, (1, 1000, 9, 5)),
+    of("gelu several pieces", Activation("gelu"), (3, 10000)),
+    of("softplus beyond float32", Activation("softplus", 1e30, 20.0), (3, 5), fill="huge"),
+    of("softplus beyond float32, no threshold", Activation("softplus", -1e30, np.inf), (3, 5), fill="huge"),
+    of("hardswish beyond float32", Activation("hardswish"), (3, 5), fill="huge"),
+    of("leaky_relu zeros", CURVES["leaky_relu"], (3, 50), fill="zeros"),
+    of("shrink zeros", CURVES["shrink"], (3, 50), fill="zeros"),
 )
 
 _SOFTMAX = (

@@ -11,8 +11,8 @@ from ...ops import Activation, BatchNorm, Binary, Cast, Concat, Lookup, Op, Pad,
 from ...ops.elementwise import BINARY
 from ...spec import Spec
 from ..base import Call, Impl
+from .activation import SCRATCH, WHOLE, activate
 from .backend import CpuBackend, copy
-from .epilogue import activate
 
 __all__ = [
     "ActivationInPlace",
@@ -27,22 +27,32 @@ __all__ = [
 ]
 
 
+_FLOPS = 16  # a chain's, about: what an element costs beside a convolution's multiply-adds
+
+
 class ActivationInPlace(Impl):
-    """A ufunc or two over the whole array, which may be its own result."""
+    """A chain of ufuncs, piece by piece, over an array that may be its own result."""
 
     name = "activation"
-    numerics = "exact"
+    numerics = "float32 formula"
 
     def supports(self, op: Activation, x: Spec) -> bool:
         """Float32."""
         return x.dtype == np.float32
 
+    def workspace(self, op: Activation, x: Spec) -> int:
+        """What a chain wants."""
+        return 0 if op.kind in WHOLE else 4 * SCRATCH
+
     def bind(
         self, backend: CpuBackend, op: Activation, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
-        """The calls of the epilogue."""
+        """A task a piece."""
         x, out = inputs[0], outputs[0]
-        return backend.schedule([activate(op, x, out, lambda v: np.full((1,) * x.ndim, v, np.float32))], 1)
+        parts = backend.lanes_for(_FLOPS * x.size)
+        scratch = [memory[: 4 * SCRATCH].view(np.float32) for memory in workspace[:parts]]
+        tasks = [[call] for call in activate(op, x, out, scratch)]
+        return backend.schedule(tasks, parts) if tasks else None
 
 
 class BinaryUfunc(Impl):
