@@ -30,9 +30,11 @@ from gpucnn.ops import (
     Epilogue,
     GlobalAvgPool,
     Linear,
+    LogSoftmax,
     Lookup,
     LookupConv,
     Op,
+    PReLU,
     Softmax,
 )
 from gpucnn.spec import spec_of
@@ -62,7 +64,7 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
             return prod(arrays[0].shape[2:])
         case AdaptiveAvgPool():
             return prod(n // p + 2 for n, p in zip(arrays[0].shape[2:], op.output_size))
-        case Softmax():
+        case Softmax() | LogSoftmax():
             return arrays[0].shape[op.dim]
         case _:
             return 0
@@ -84,6 +86,8 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
             return replace(op, epilogue=Epilogue()).reference(np, *_abs(arrays[:3]))[0]
         case Activation():
             return size(op, arrays[0])
+        case PReLU():
+            return np.abs(arrays[0]) * np.maximum(1, np.abs(arrays[1]))
         case Binary("sub"):
             return np.add(*_abs(arrays))
         case BatchNorm():
@@ -125,6 +129,17 @@ def _softmax_error(op: Softmax, arrays: Arrays, unit: float, sum_eps: float) -> 
     return y * (gamma(x.shape[op.dim] + FEW, sum_eps) + FEW * unit * (distance + spread))
 
 
+def _log_softmax_error(op: LogSoftmax, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """Of the sum, as for softmax, a relative error, which is the logarithm's absolute one; of each difference, a few roundings."""
+    x = arrays[0]
+    if x.size == 0:
+        return np.zeros(x.shape)
+    below = np.abs(x - x.max(axis=op.dim, keepdims=True))
+    y = Softmax(op.dim).reference(np, x)[0]
+    spread = (y * np.where(y > 0, 1 + below, 0)).sum(axis=op.dim, keepdims=True)
+    return gamma(x.shape[op.dim] + FEW, sum_eps) + FEW * unit * (spread + below + np.log(x.shape[op.dim]))
+
+
 def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
     """Bound of what rounding may do inside this one op, with inputs taken as exact, stored in ``dtype``: float64, per element."""
     dtype = np.dtype(dtype)
@@ -140,6 +155,8 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
             error = _epilogue_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Softmax):
             error = _softmax_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, LogSoftmax):
+            error = _log_softmax_error(op, arrays, unit, sum_eps)
         else:
             length = reduction_length(op, arrays)
             error = ((gamma(length + FEW, sum_eps) if length else 0.0) + FEW * unit) * magnitude(op, arrays)

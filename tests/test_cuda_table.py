@@ -11,6 +11,7 @@ from cases.conv import CURVES
 
 from gpucnn.backends.cuda import IMPLS
 from gpucnn.ops import (
+    GLU,
     Activation,
     AdaptiveAvgPool,
     AvgPool,
@@ -20,11 +21,13 @@ from gpucnn.ops import (
     Conv,
     GlobalAvgPool,
     Linear,
+    LogSoftmax,
     Lookup,
     LookupConv,
     MaxPool,
     MinPool,
     Op,
+    PReLU,
     Softmax,
     TopK,
 )
@@ -49,7 +52,10 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
         "silu float64": DOUBLE, **{f"{name} float64": DOUBLE for name in CURVES},
         "relu int32": WHOLE, "relu uint8": WHOLE, "relu6 int32": WHOLE, "relu6 uint8": WHOLE,
     },
+    PReLU: {"float64": DOUBLE},
+    GLU: {"float64": DOUBLE},
     Softmax: {"float64": DOUBLE},
+    LogSoftmax: {"float64": DOUBLE},
     TopK: {"float64": DOUBLE, "int32": WHOLE, "uint8": WHOLE},
     Binary: {
         "add float64": DOUBLE, "sub float64": DOUBLE, "mul float64": DOUBLE, "div float64": DOUBLE,

@@ -17,4 +17,5 @@ from .pool import *
 from .ranking import *
 from .rectifier import *
 from .shape import *
+from .shrinkage import *
 from .softmax import *

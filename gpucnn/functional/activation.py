@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ..errors import ShapeError
-from .base import T, activate
+from ..ops import GLU
+from .base import T, activate, apply_op
 
 __all__ = [
     "erf",
     "gelu",
+    "glu",
     "hardsigmoid",
     "hardswish",
     "logsigmoid",
@@ -17,7 +19,6 @@ __all__ = [
     "softplus",
     "softsign",
     "tanh",
-    "tanhshrink",
 ]
 
 _GELU = {"none": "gelu", "tanh": "gelu_tanh"}
@@ -142,36 +143,6 @@ def tanh(x: T) -> T:
     array([-1.    ,  0.    ,  0.4621], dtype=float32)
     """
     y: T = activate(x, "tanh")
-    return y
-
-
-def tanhshrink(x: T) -> T:
-    """Return ``x − tanh(x)``.
-
-    Parameters
-    ----------
-    x : array, any shape, floating point
-
-    Returns
-    -------
-    array, shape and dtype of x
-
-    Raises
-    ------
-    ShapeError
-        x is not floating point.
-
-    Notes
-    -----
-    PyTorch ``tanhshrink``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> tanhshrink(np.float32([-1000, 0, 2])).round(4)
-    array([-999.   ,    0.   ,    1.036], dtype=float32)
-    """
-    y: T = activate(x, "tanhshrink")
     return y
 
 
@@ -393,4 +364,36 @@ def softsign(x: T) -> T:
     array([-0.5 ,  0.  ,  0.75], dtype=float32)
     """
     y: T = activate(x, "softsign")
+    return y
+
+
+def glu(x: T, dim: int = 1) -> T:
+    """Return the first half along ``dim`` times the sigmoid of the second half; **dim is 1 by default, PyTorch's is −1**.
+
+    Parameters
+    ----------
+    x : array, any shape with an even size along dim, floating point
+    dim : int
+        **Channels by default, where PyTorch takes the last axis**: give it where a net of PyTorch's is written down.
+
+    Returns
+    -------
+    array, shape of x with half of dim, dtype of x
+
+    Raises
+    ------
+    ShapeError
+        The size of ``dim`` is odd, ``dim`` is no axis of x, or x is not floating point.
+
+    Notes
+    -----
+    ``a·sigmoid(b)`` of ``x = [a, b]``. PyTorch ``glu``. Dauphin et al. 2017, arXiv:1612.08083.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> glu(np.float32([[3, 4, 0, np.inf]]))
+    array([[1.5, 4. ]], dtype=float32)
+    """
+    y: T = apply_op(GLU(int(dim)), x)[0]
     return y

@@ -1,23 +1,26 @@
-"""Activations that are straight right of 0: rectifiers, shrinkage, thresholds."""
+"""Activations that are straight right of 0."""
 
 from __future__ import annotations
 
-from ..ops import RELU6
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ops import RELU6, PReLU
+from ..spec import shape_text
 from .base import T, activate, apply_op
+from .shape import reshape
 
 __all__ = [
     "celu",
     "elu",
-    "hardshrink",
     "hardtanh",
     "leaky_relu",
+    "prelu",
     "relu",
     "relu6",
     "selu",
-    "shrink",
-    "softshrink",
-    "threshold",
-    "thresholded_relu",
 ]
 
 _SELU = (1.6732632423543772848170429916717, 1.0507009873554804934193349852946)  # alpha and scale, as PyTorch writes them
@@ -146,6 +149,46 @@ def leaky_relu(x: T, negative_slope: float = 0.01) -> T:
     return y
 
 
+def prelu(x: T, weight: Any) -> T:
+    """Return x right of 0, and ``weight·x`` left of it, with one slope for all or one a channel.
+
+    Parameters
+    ----------
+    x : array, (n, c, …), floating point
+    weight : array, (1,) or (c,), dtype of x
+        Slopes; channels are axis 1.
+
+    Returns
+    -------
+    array, shape and dtype of x
+
+    Raises
+    ------
+    ShapeError
+        ``weight`` has another shape, or another dtype than x.
+
+    Notes
+    -----
+    PyTorch ``prelu``, ONNX ``PRelu``. He et al. 2015, arXiv:1502.01852.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> prelu(np.float32([[-1, -1, 3]]), np.float32([0.5, 2, 2]))
+    array([[-0.5, -2. ,  3. ]], dtype=float32)
+    """
+    weight = weight if hasattr(weight, "ndim") else np.asarray(weight, getattr(x, "dtype", np.float32))
+    shape: tuple[int, ...] = x.shape if hasattr(x, "shape") else np.shape(x)
+    if weight.ndim != 1 or weight.shape[0] not in (1, *shape[1:2]):
+        raise ShapeError(
+            f"prelu: weight must have shape 1, or one value a channel of x (x {shape_text(shape)}, weight {shape_text(weight.shape)})"
+        )
+    if weight.shape[0] > 1:
+        weight = reshape(weight, (weight.shape[0], *(1,) * (len(shape) - 2)))
+    y: T = apply_op(PReLU(), x, weight)[0]
+    return y
+
+
 def elu(x: T, alpha: float = 1.0) -> T:
     """Return x right of 0, and ``alpha·(exp(x) − 1)`` left of it.
 
@@ -235,160 +278,4 @@ def celu(x: T, alpha: float = 1.0) -> T:
     array([-0.5,  0. ,  2. ], dtype=float32)
     """
     y: T = activate(x, "celu", alpha)
-    return y
-
-
-def threshold(x: T, threshold: float, value: float) -> T:
-    """Return x where it is above the threshold, else ``value``; NaN stays NaN.
-
-    Parameters
-    ----------
-    x : array, any shape, floating point
-    threshold, value : float
-
-    Returns
-    -------
-    array, shape and dtype of x
-
-    Raises
-    ------
-    ShapeError
-        x is not floating point.
-
-    Notes
-    -----
-    PyTorch ``threshold``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> threshold(np.float32([-2, 1, 3]), 1, -9)
-    array([-9., -9.,  3.], dtype=float32)
-    """
-    y: T = activate(x, "threshold", threshold, value)
-    return y
-
-
-def thresholded_relu(x: T, alpha: float = 1.0) -> T:
-    """Return x where it is above alpha, else 0; NaN stays NaN.
-
-    Parameters
-    ----------
-    x : array, any shape, floating point
-    alpha : float
-
-    Returns
-    -------
-    array, shape and dtype of x
-
-    Raises
-    ------
-    ShapeError
-        x is not floating point.
-
-    Notes
-    -----
-    ONNX ``ThresholdedRelu``; PyTorch ``threshold(x, alpha, 0)``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> thresholded_relu(np.float32([-2, 1, 3]))
-    array([0., 0., 3.], dtype=float32)
-    """
-    y: T = activate(x, "threshold", alpha)
-    return y
-
-
-def shrink(x: T, lambd: float = 0.5, bias: float = 0.0) -> T:
-    """Return x moved by ``bias`` towards 0, and 0 where ``|x| ≤ lambd``; NaN stays NaN.
-
-    Parameters
-    ----------
-    x : array, any shape, floating point
-    lambd : float, at least 0
-    bias : float
-
-    Returns
-    -------
-    array, shape and dtype of x
-
-    Raises
-    ------
-    ShapeError
-        ``lambd`` is negative, or x is not floating point.
-
-    Notes
-    -----
-    ``x − bias`` for ``x > lambd``, ``x + bias`` for ``x < −lambd``, else 0. ONNX ``Shrink``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> shrink(np.float32([-2, 0.5, 3]), 1, 0.5)
-    array([-1.5,  0. ,  2.5], dtype=float32)
-    """
-    y: T = activate(x, "shrink", lambd, bias)
-    return y
-
-
-def softshrink(x: T, lambd: float = 0.5) -> T:
-    """Return x moved by ``lambd`` towards 0, and 0 where it would pass it.
-
-    Parameters
-    ----------
-    x : array, any shape, floating point
-    lambd : float, at least 0
-
-    Returns
-    -------
-    array, shape and dtype of x
-
-    Raises
-    ------
-    ShapeError
-        ``lambd`` is negative, or x is not floating point.
-
-    Notes
-    -----
-    PyTorch ``softshrink``, ONNX ``Shrink`` with ``bias = lambd``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> softshrink(np.float32([-2, 0.5, 3]), 1)
-    array([-1.,  0.,  2.], dtype=float32)
-    """
-    y: T = activate(x, "shrink", lambd, lambd)
-    return y
-
-
-def hardshrink(x: T, lambd: float = 0.5) -> T:
-    """Return x, and 0 where ``|x| ≤ lambd``.
-
-    Parameters
-    ----------
-    x : array, any shape, floating point
-    lambd : float, at least 0
-
-    Returns
-    -------
-    array, shape and dtype of x
-
-    Raises
-    ------
-    ShapeError
-        ``lambd`` is negative, or x is not floating point.
-
-    Notes
-    -----
-    PyTorch ``hardshrink``, ONNX ``Shrink`` with ``bias = 0``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> hardshrink(np.float32([-2, 0.5, 3]), 1)
-    array([-2.,  0.,  3.], dtype=float32)
-    """
-    y: T = activate(x, "shrink", lambd, 0.0)
     return y

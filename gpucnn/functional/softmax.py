@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ..ops import Softmax
+from ..ops import LogSoftmax, Softmax
 from .base import T, apply_op
 from .elementwise import binary
 
 __all__ = [
+    "log_softmax",
     "softmax",
     "softmin",
 ]
@@ -41,6 +42,39 @@ def softmax(x: T, dim: int) -> T:
     array([0.6262, 0.311 , 0.0628], dtype=float32)
     """
     y: T = apply_op(Softmax(int(dim)), x)[0]
+    return y
+
+
+def log_softmax(x: T, dim: int) -> T:
+    """Turn scores into logarithms of probabilities along ``dim``.
+
+    Parameters
+    ----------
+    x : array, any shape, floating point
+    dim : int
+        The axis whose exponentials add up to 1.
+
+    Returns
+    -------
+    array, shape and dtype of x
+
+    Raises
+    ------
+    ShapeError
+        ``dim`` is no axis of x, or x is not floating point.
+
+    Notes
+    -----
+    ``x − max − log Σ exp(x − max)``: small probabilities keep their precision, and none becomes −Inf.
+    PyTorch ``log_softmax``, ONNX ``LogSoftmax``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_softmax(np.float32([0, 1000]), dim=0)
+    array([-1000.,     0.], dtype=float32)
+    """
+    y: T = apply_op(LogSoftmax(int(dim)), x)[0]
     return y
 
 

@@ -11,4 +11,5 @@ from .norm import *
 from .pool import *
 from .rectifier import *
 from .shape import *
+from .shrinkage import *
 from .softmax import *

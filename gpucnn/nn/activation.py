@@ -7,7 +7,7 @@ from typing import Any
 from .. import functional as F
 from .module import Module
 
-__all__ = ["GELU", "Hardsigmoid", "Hardswish", "LogSigmoid", "Mish", "SiLU", "Sigmoid", "Softplus", "Softsign", "Tanh", "Tanhshrink"]
+__all__ = ["GELU", "GLU", "Hardsigmoid", "Hardswish", "LogSigmoid", "Mish", "SiLU", "Sigmoid", "Softplus", "Softsign", "Tanh"]
 
 
 class Sigmoid(Module):
@@ -76,21 +76,6 @@ class Tanh(Module):
     def forward(self, x: Any) -> Any:
         """Shape of x."""
         return F.tanh(x)
-
-
-class Tanhshrink(Module):
-    """``x − tanh(x)``; see :func:`gpucnn.functional.tanhshrink`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Tanhshrink()(np.float32([0, 1000]))
-    array([  0., 999.], dtype=float32)
-    """
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.tanhshrink(x)
 
 
 class SiLU(Module):
@@ -223,3 +208,29 @@ class Softsign(Module):
     def forward(self, x: Any) -> Any:
         """Shape of x."""
         return F.softsign(x)
+
+
+class GLU(Module):
+    """The first half along ``dim`` times the sigmoid of the second half; see :func:`gpucnn.functional.glu`.
+
+    **dim is 1 by default, PyTorch's is −1.**
+
+    Parameters
+    ----------
+    dim : int
+        **Channels by default, where PyTorch takes the last axis.**
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> GLU()(np.float32([[3, 4, 0, np.inf]]))
+    array([[1.5, 4. ]], dtype=float32)
+    """
+
+    def __init__(self, dim: int = 1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Any) -> Any:
+        """Half of dim."""
+        return F.glu(x, self.dim)

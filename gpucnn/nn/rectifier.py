@@ -1,13 +1,15 @@
-"""Activations that are straight right of 0: rectifiers, shrinkage, thresholds."""
+"""Activations that are straight right of 0."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .. import functional as F
-from .module import Module
+import numpy as np
 
-__all__ = ["CELU", "ELU", "SELU", "Hardshrink", "Hardtanh", "LeakyReLU", "ReLU", "ReLU6", "Softshrink", "Threshold"]
+from .. import functional as F
+from .module import Module, Parameter
+
+__all__ = ["CELU", "ELU", "SELU", "Hardtanh", "LeakyReLU", "PReLU", "ReLU", "ReLU6"]
 
 
 class ReLU(Module):
@@ -106,6 +108,36 @@ class LeakyReLU(Module):
         return F.leaky_relu(x, self.negative_slope)
 
 
+class PReLU(Module):
+    """x right of 0, ``weight·x`` left of it, with a trained slope for all or for each channel; see :func:`gpucnn.functional.prelu`.
+
+    Parameters
+    ----------
+    num_parameters : int
+        1, or the channels.
+    init : float
+        The slope before weights are loaded.
+
+    Notes
+    -----
+    ``num_parameters`` is not kept as an attribute: it is a method of every module here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> PReLU()(np.float32([[-4, 3]]))
+    array([[-1.,  3.]], dtype=float32)
+    """
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
+        super().__init__()
+        self.weight = Parameter((num_parameters,), lambda shape: np.full(shape, init, np.float32))
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        return F.prelu(x, self.weight)
+
+
 class ELU(Module):
     """x right of 0, ``alpha·(exp(x) − 1)`` left of it; see :func:`gpucnn.functional.elu`.
 
@@ -177,74 +209,3 @@ class CELU(Module):
     def forward(self, x: Any) -> Any:
         """Shape of x."""
         return F.celu(x, self.alpha)
-
-
-class Threshold(Module):
-    """x where it is above the threshold, else ``value``; see :func:`gpucnn.functional.threshold`.
-
-    Parameters
-    ----------
-    threshold, value : float
-    inplace : bool
-        Taken for PyTorch's sake: what shares memory is decided by the plan.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Threshold(1, -9)(np.float32([0, 3]))
-    array([-9.,  3.], dtype=float32)
-    """
-
-    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        super().__init__()
-        self.threshold, self.value = threshold, value
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.threshold(x, self.threshold, self.value)
-
-
-class Softshrink(Module):
-    """x moved by ``lambd`` towards 0, and 0 where it would pass it; see :func:`gpucnn.functional.softshrink`.
-
-    Parameters
-    ----------
-    lambd : float, at least 0
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Softshrink()(np.float32([-2, 0.3]))
-    array([-1.5,  0. ], dtype=float32)
-    """
-
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.softshrink(x, self.lambd)
-
-
-class Hardshrink(Module):
-    """x, and 0 where ``|x| ≤ lambd``; see :func:`gpucnn.functional.hardshrink`.
-
-    Parameters
-    ----------
-    lambd : float, at least 0
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Hardshrink()(np.float32([-2, 0.3]))
-    array([-2.,  0.], dtype=float32)
-    """
-
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        return F.hardshrink(x, self.lambd)

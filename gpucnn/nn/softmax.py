@@ -7,7 +7,7 @@ from typing import Any
 from .. import functional as F
 from .module import Module
 
-__all__ = ["Softmax", "Softmin"]
+__all__ = ["LogSoftmax", "Softmax", "Softmin"]
 
 
 class Softmax(Module):
@@ -31,6 +31,29 @@ class Softmax(Module):
     def forward(self, x: Any) -> Any:
         """Shape of x."""
         return F.softmax(x, self.dim)
+
+
+class LogSoftmax(Module):
+    """Scores to logarithms of probabilities along ``dim``; see :func:`gpucnn.functional.log_softmax`.
+
+    Parameters
+    ----------
+    dim : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> LogSoftmax(0)(np.float32([0, 1000]))
+    array([-1000.,     0.], dtype=float32)
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        return F.log_softmax(x, self.dim)
 
 
 class Softmin(Module):

@@ -4,7 +4,8 @@
 ``conv``                Conv
 ``linear``              Linear
 ``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
-``activation``          Activation, Epilogue, Softmax
+``activation``          Activation, Epilogue, PReLU, GLU
+``softmax``             Softmax, LogSoftmax
 ``elementwise``         Binary, Cast
 ``norm``                BatchNorm
 ``ranking``             TopK
@@ -23,3 +24,4 @@ from .norm import *
 from .pool import *
 from .ranking import *
 from .shape import *
+from .softmax import *

@@ -1,4 +1,4 @@
-"""Activations, the epilogue that carries them into convolution and linear layers, and softmax."""
+"""Activations, and the epilogue that carries them into convolution and linear layers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..spec import Array, Spec
-from .base import Layout, Op, Validation, accumulator, normalise_dim, require_float, wrong
+from .base import Layout, Op, Validation, normalise_dim, require_float, wrong
 from .erf import erf
 
-__all__ = ["ACTIVATIONS", "PARAMETERS", "RELU6", "Activation", "Epilogue", "Softmax"]
+__all__ = ["ACTIVATIONS", "GLU", "RELU6", "Activation", "Epilogue", "PReLU"]
 
 
 def _relu(xp: Any, x: Array, alpha: float, beta: float) -> Array:
@@ -101,7 +101,7 @@ def _softsign(xp: Any, x: Array, alpha: float, beta: float) -> Array:
 
 
 def _logsigmoid(xp: Any, x: Array, alpha: float, beta: float) -> Array:
-    return -_log1p_exp(xp, -x)
+    return xp.minimum(x, x.dtype.type(0)) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
 def _shrink(xp: Any, x: Array, alpha: float, beta: float) -> Array:
@@ -139,20 +139,17 @@ ACTIVATIONS: dict[str, Callable[[Any, Array, float, float], Array]] = {
     "tanhshrink": _tanhshrink,
     "threshold": _threshold,
 }
-"""Formula by kind; every backend has the same keys. What ``alpha`` and ``beta`` are to a kind says ``PARAMETERS``; others ignore them."""
+"""Formula by kind; every backend has the same keys."""
 
-PARAMETERS: dict[str, tuple[str, ...]] = {
-    "clip": ("lower bound", "upper bound"),
-    "leaky_relu": ("slope left of 0",),
+_FINITE: dict[str, tuple[str, ...]] = {
+    "leaky_relu": ("negative_slope",),
     "elu": ("alpha",),
     "selu": ("alpha", "scale"),
     "celu": ("alpha",),
-    "hardsigmoid": ("slope", "value at 0"),
-    "softplus": ("beta", "threshold"),
-    "shrink": ("lambd", "bias"),
-    "threshold": ("threshold", "value"),
+    "hardsigmoid": ("alpha", "beta"),
+    "softplus": ("beta",),
 }
-"""What ``alpha`` and ``beta`` mean, by kind."""
+"""Names of the parameters that are factors and so must be finite: Inf·0 would be NaN in one formula and not in another."""
 
 _EXACT = frozenset({"relu", "clip"})
 
@@ -166,7 +163,22 @@ class Activation(Op):
     kind : str
         A key of ``ACTIVATIONS``.
     alpha, beta : float
-        The kind's parameters, as ``PARAMETERS`` names them.
+        The kind's parameters; others ignore them.
+
+    Notes
+    -----
+    ============================  ============================  =================================
+    kind                          alpha                         beta
+    ============================  ============================  =================================
+    ``clip``                      lower bound                   upper bound
+    ``leaky_relu``                slope left of 0
+    ``elu``, ``celu``             alpha
+    ``selu``                      alpha                         scale
+    ``hardsigmoid``               slope                         value at 0
+    ``softplus``                  the factor called beta        threshold
+    ``shrink``                    lambd                         bias
+    ``threshold``                 threshold                     what stands below it
+    ============================  ============================  =================================
     """
 
     kind: str
@@ -180,10 +192,13 @@ class Activation(Op):
             raise ShapeError(f"activation: kind must be one of {', '.join(ACTIVATIONS)}, got {self.kind!r}")
         if self.kind == "clip" and not self.alpha <= self.beta:
             raise ShapeError(f"clip: the lower bound {self.alpha} is not below the upper bound {self.beta}")
+        for name, value in zip(_FINITE.get(self.kind, ()), (self.alpha, self.beta)):
+            if not math.isfinite(value):
+                raise ShapeError(f"{self.kind}: {name} must be finite, got {value}")
         if self.kind == "celu" and not self.alpha > 0:
             raise ShapeError(f"celu: alpha must be above 0, got {self.alpha}")
-        if self.kind == "softplus" and not (self.alpha != 0 and math.isfinite(self.alpha)):
-            raise ShapeError(f"softplus: beta must be finite and not 0, got {self.alpha}")
+        if self.kind == "softplus" and self.alpha == 0:
+            raise ShapeError("softplus: beta must not be 0")
         if self.kind == "shrink" and not self.alpha >= 0:
             raise ShapeError(f"shrink: lambd must be at least 0, got {self.alpha}")
 
@@ -240,27 +255,60 @@ NO_EPILOGUE = Epilogue()
 
 
 @dataclass(frozen=True)
-class Softmax(Op):
-    """``exp(x − max(x)) / sum(exp(x − max(x)))`` along ``dim``; the maximum is subtracted, so nothing overflows."""
+class PReLU(Op):
+    """``x`` right of 0, ``weight·x`` left of it; the weight broadcasts to x as in ONNX. PyTorch's channels are the functional's matter."""
+
+    layout: ClassVar[Layout] = "pointwise"
+    validation: ClassVar[Validation] = "rounded"
+
+    def infer(self, x: Spec, weight: Spec) -> tuple[Spec, ...]:
+        """Shape and dtype of x."""
+        require_float("prelu", x=x, weight=weight)
+        padded = (1,) * (x.ndim - weight.ndim) + weight.shape
+        if weight.ndim > x.ndim or any(k not in (1, n) for k, n in zip(padded, x.shape)):
+            raise wrong("prelu", "weight does not broadcast to x: its axes, from the last, must be x's or 1", x=x, weight=weight)
+        return (Spec(x.shape, x.dtype),)
+
+    def reference(self, xp: Any, x: Array, weight: Array) -> tuple[Array, ...]:
+        """As leaky_relu."""
+        return (xp.where(x > 0, x, x * weight),)
+
+    def keeps_batch(self, batched: tuple[bool, ...], *specs: Spec) -> bool:
+        """Where the weights are the same for every row, or batched too."""
+        x, weight = specs
+        alike = weight.ndim < x.ndim or weight.shape[0] == 1
+        return batched[0] and (alike if not batched[1] else weight.ndim == x.ndim)
+
+
+@dataclass(frozen=True)
+class GLU(Op):
+    """``a·sigmoid(b)`` of the halves a, b of x along ``dim``."""
 
     dim: int
     layout: ClassVar[Layout] = "axiswise"
-    validation: ClassVar[Validation] = "loose"
+    validation: ClassVar[Validation] = "rounded"
 
     def infer(self, x: Spec) -> tuple[Spec, ...]:
-        """Shape and dtype of x."""
-        require_float("softmax", x=x)
-        normalise_dim("softmax", self.dim, x.ndim)
-        return (Spec(x.shape, x.dtype),)
+        """Half of ``dim``."""
+        require_float("glu", x=x)
+        dim = normalise_dim("glu", self.dim, x.ndim)
+        if x.shape[dim] % 2:
+            raise wrong("glu", f"dim {self.dim} must have an even size, to be halved, got {x.shape[dim]}", x=x)
+        return (Spec((*x.shape[:dim], x.shape[dim] // 2, *x.shape[dim + 1 :]), x.dtype),)
 
     def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:
-        """The formula, summed in the accumulator type."""
-        if x.size == 0:
-            return (x,)
-        wide = x.astype(accumulator(x.dtype))
-        e = xp.exp(wide - wide.max(axis=self.dim, keepdims=True))
-        return ((e / e.sum(axis=self.dim, keepdims=True)).astype(x.dtype),)
+        """The formula, in the type of x (16-bit through float32)."""
+        wide = x.astype("float32") if x.dtype.itemsize < 4 else x
+        a, b = self.halves(wide)
+        return ((a * _sigmoid(xp, b, 0.0, 0.0)).astype(x.dtype),)
+
+    def halves(self, x: Array) -> tuple[Array, Array]:
+        """Views of both halves."""
+        dim = self.dim % x.ndim
+        size = x.shape[dim] // 2
+        first, second = ((slice(None),) * dim + (half,) for half in (slice(0, size), slice(size, None)))
+        return x[first], x[second]
 
     def keeps_batch(self, batched: tuple[bool, ...], *specs: Spec) -> bool:
-        """Unless the sum runs over the batch."""
+        """Unless the batch is halved."""
         return batched[0] and self.dim % specs[0].ndim != 0

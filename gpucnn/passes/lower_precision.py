@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..graph import Graph, Node, Value
-from ..ops import Activation, BatchNorm, Cast, Conv, Linear, Op, Softmax, TopK
+from ..ops import Activation, BatchNorm, Cast, Conv, Linear, LogSoftmax, Op, Softmax, TopK
 
 __all__ = ["lower_precision"]
 
@@ -57,7 +57,7 @@ def lower_precision(graph: Graph) -> None:
 
 def _is_end(op: Op) -> bool:
     """What may stand between the last dense layer and the net's results without costing precision: it works on float32 there."""
-    return isinstance(op, (Softmax, TopK)) or (isinstance(op, Activation) and op.kind == "sigmoid")
+    return isinstance(op, (Softmax, LogSoftmax, TopK)) or (isinstance(op, Activation) and op.kind == "sigmoid")
 
 
 def _leaves(graph: Graph, value: Value, users: dict[Value, list[Node]]) -> bool:

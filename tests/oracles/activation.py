@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from gpucnn.ops import Activation, Op, Softmax
+from gpucnn.ops import GLU, Activation, LogSoftmax, Op, PReLU, Softmax
 
 from .base import Oracle, onnx
-
 
 CURVES: dict[str, Any] = {
     "relu": lambda x, a, b: np.clip(x, 0, None),
@@ -82,8 +81,29 @@ def activation(op: Activation, x: Any) -> tuple[Any, ...]:
     return onnx(kind, x, **dict(zip(names, (op.alpha, op.beta))))
 
 
+def prelu(op: PReLU, x: Any, weight: Any) -> tuple[Any, ...]:
+    wide = x.astype(np.float64)
+    return (np.where(wide < 0, wide * weight.astype(np.float64), wide),)
+
+
+def glu(op: GLU, x: Any) -> tuple[Any, ...]:
+    a, b = np.split(x.astype(np.float64), 2, axis=op.dim)
+    return (a * special.expit(b),)
+
+
+def log_softmax(op: LogSoftmax, x: Any) -> tuple[Any, ...]:
+    """SciPy's, which moves a row by nothing where its maximum is infinite; moved by that, it is NaN throughout."""
+    if not x.size:
+        return (x,)
+    most = x.astype(np.float64).max(axis=op.dim, keepdims=True)
+    return (np.where(np.isinf(most), np.nan, special.log_softmax(x.astype(np.float64), axis=op.dim)),)
+
+
 ORACLES: dict[type[Op], tuple[Oracle, ...]] = {
     Activation: (activation, by_formula),
+    PReLU: (lambda op, x, weight: onnx("PRelu", x, weight), prelu),
+    GLU: (glu,),
+    LogSoftmax: (log_softmax,),
     Softmax: (lambda op, x: (special.softmax(x.astype(np.float64), axis=op.dim) if x.size else x,),),
 }
 

@@ -1,6 +1,7 @@
 """NumPy on the CPU: one impl per method, the best guess first."""
 
 from ...ops import (
+    GLU,
     Activation,
     AvgPool,
     BatchNorm,
@@ -12,11 +13,13 @@ from ...ops import (
     GlobalAvgPool,
     Identity,
     Linear,
+    LogSoftmax,
     Lookup,
     MaxPool,
     MinPool,
     Op,
     Pad,
+    PReLU,
     Reorder,
     Reshape,
     Softmax,
@@ -33,8 +36,11 @@ from .pointwise import (
     CastCopy,
     ConcatCopy,
     CopyOnly,
+    GLUPieces,
+    LogSoftmaxRows,
     LookupTake,
     PadCopy,
+    PReLUPieces,
     SoftmaxRows,
 )
 from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
@@ -49,10 +55,13 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     AvgPool: (AvgPoolLines(),),
     GlobalAvgPool: (GlobalAvgPoolSum(),),
     Activation: (ActivationInPlace(),),
+    PReLU: (PReLUPieces(),),
+    GLU: (GLUPieces(),),
     Binary: (BinaryUfunc(),),
     Cast: (CastCopy(),),
     BatchNorm: (BatchNormScale(),),
     Softmax: (SoftmaxRows(),),
+    LogSoftmax: (LogSoftmaxRows(),),
     Lookup: (LookupTake(),),
     Concat: (ConcatCopy(),),
     Pad: (PadCopy(),),

@@ -12,7 +12,7 @@ from ...ops import Activation
 from ...spec import Array
 from ..base import Call, in_order
 
-__all__ = ["SCRATCH", "WHOLE", "activate", "whole"]
+__all__ = ["SCRATCH", "WHOLE", "activate", "glu", "prelu", "whole"]
 
 _PIECE = 8192  # elements of a piece: 32 KB
 
@@ -47,7 +47,7 @@ def activate(act: Activation, x: Array, out: Array, scratch: Sequence[Array]) ->
     Call i works in ``scratch[i % len(scratch)]``, a flat float32 array of ``SCRATCH`` elements; kinds of ``WHOLE`` want none.
     """
     calls = []
-    for i, (part, target) in enumerate(_pieces(x, out)):
+    for i, (target, part) in enumerate(_pieces(out, x)):
         shape, size = part.shape, part.size
 
         def full(value: float, shape: tuple[int, ...] = shape, size: int = size) -> Array:
@@ -62,28 +62,68 @@ def activate(act: Activation, x: Array, out: Array, scratch: Sequence[Array]) ->
     return calls
 
 
-def _pieces(x: Array, out: Array) -> Iterator[tuple[Array, Array]]:
-    """Matching parts of two arrays of one shape, at most ``_PIECE`` elements each, in the order in which ``out`` lies."""
-    order = sorted(range(x.ndim), key=lambda axis: -abs(out.strides[axis]))
-    x, out = x.transpose(order), out.transpose(order)
-    if x.flags.c_contiguous and out.flags.c_contiguous:
-        x, out = x.reshape(-1), out.reshape(-1)
-    yield from _split(x, out)
+def prelu(x: Array, weight: Array, out: Array, scratch: Sequence[Array]) -> list[Call]:
+    """Calls as of ``activate``; ``weight`` has x's shape, by strides of 0."""
+    calls = []
+    for i, (target, part, slope) in enumerate(_pieces(out, x, weight)):
+        t, mask = (scratch[i % len(scratch)][at : at + part.size].reshape(part.shape) for at in (0, _PIECE))
+        calls.append(_prelu(part, slope, target, t, _mask(mask)))
+    return calls
 
 
-def _split(x: Array, out: Array) -> Iterator[tuple[Array, Array]]:
-    if x.size <= _PIECE:
-        if x.size:
-            yield x, out
+def _prelu(x: Array, weight: Array, out: Array, t: Array, above: Array) -> Call:
+    zero = np.float32(0)
+
+    def call() -> None:  # whatever the weight is, it has no part in what lies above 0
+        np.greater(x, zero, out=above)
+        np.multiply(x, weight, out=t)
+        np.copyto(t, x, where=above)
+        np.copyto(out, t)
+
+    return call
+
+
+def glu(a: Array, b: Array, out: Array, scratch: Sequence[Array]) -> list[Call]:
+    """Calls as of ``activate``: ``a·sigmoid(b)``."""
+    calls = []
+    for i, (target, first, second) in enumerate(_pieces(out, a, b)):
+        calls.append(_glu(first, second, target, scratch[i % len(scratch)][: first.size].reshape(first.shape)))
+    return calls
+
+
+def _glu(a: Array, b: Array, out: Array, t: Array) -> Call:
+    def call() -> None:  # a/(1 + exp(−b))
+        np.negative(b, out=t)
+        np.exp(t, out=t)
+        np.add(t, 1, out=t)
+        np.divide(a, t, out=out)
+
+    return call
+
+
+def _pieces(out: Array, *inputs: Array) -> Iterator[tuple[Array, ...]]:
+    """Matching parts of arrays of one shape, at most ``_PIECE`` elements each, in the order in which ``out`` lies."""
+    order = sorted(range(out.ndim), key=lambda axis: -abs(out.strides[axis]))
+    arrays = [a.transpose(order) for a in (out, *inputs)]
+    if all(a.flags.c_contiguous for a in arrays):
+        arrays = [a.reshape(-1) for a in arrays]
+    yield from _split(*arrays)
+
+
+def _split(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    size = arrays[0].size
+    if size <= _PIECE:
+        if size:
+            yield arrays
         return
-    inner = x.size // len(x)
+    inner = size // len(arrays[0])
     if inner > _PIECE:
-        for row, target in zip(x, out):
-            yield from _split(row, target)
+        for rows in zip(*arrays):
+            yield from _split(*rows)
         return
     step = _PIECE // inner
-    for i in range(0, len(x), step):
-        yield x[i : i + step], out[i : i + step]
+    for i in range(0, len(arrays[0]), step):
+        yield tuple(a[i : i + step] for a in arrays)
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,7 @@
 """CUDA kernels on an NVIDIA GPU: one impl per kernel, the best guess first."""
 
 from ...ops import (
+    GLU,
     Activation,
     AdaptiveAvgPool,
     AvgPool,
@@ -13,12 +14,14 @@ from ...ops import (
     GlobalAvgPool,
     Identity,
     Linear,
+    LogSoftmax,
     Lookup,
     LookupConv,
     MaxPool,
     MinPool,
     Op,
     Pad,
+    PReLU,
     Reorder,
     Reshape,
     Softmax,
@@ -31,9 +34,9 @@ from .conv import ConvIgemmMma, ConvIgemmSimt
 from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel
 from .linear import LinearCublas
-from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel
+from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, GLUKernel, LookupKernel, PReLUKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
-from .softmax import SoftmaxKernel
+from .softmax import LogSoftmaxKernel, SoftmaxKernel
 from .stem import ConvStemMma, ConvStemSimt
 from .topk import TopKKernel
 
@@ -48,10 +51,13 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     GlobalAvgPool: (GlobalAvgPoolDirect(),),
     AdaptiveAvgPool: (AdaptiveAvgPoolDirect(),),
     Activation: (ActivationKernel(),),
+    PReLU: (PReLUKernel(),),
+    GLU: (GLUKernel(),),
     Binary: (BinaryKernel(),),
     Cast: (CastKernel(),),
     BatchNorm: (BatchNormKernel(),),
     Softmax: (SoftmaxKernel(),),
+    LogSoftmax: (LogSoftmaxKernel(),),
     TopK: (TopKKernel(),),
     Lookup: (LookupKernel(),),
     LookupConv: (ConvStemMma(lookup=True), ConvStemSimt(lookup=True)),
