@@ -45,6 +45,7 @@ _ACTIVATION = (
     of("softplus beyond float32, no threshold", Activation("softplus", -1e30, np.inf), (3, 5), fill="huge"),
     of("hardswish beyond float32", Activation("hardswish"), (3, 5), fill="huge"),
     of("leaky_relu zeros", CURVES["leaky_relu"], (3, 50), fill="zeros"),
+    of("threshold NaN", CURVES["threshold"], (3, 5), fill="nan"),
     of("shrink zeros", CURVES["shrink"], (3, 50), fill="zeros"),
 )
 
