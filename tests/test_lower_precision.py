@@ -9,7 +9,7 @@ from truth import Planned, assert_true, draw_feeds, record, truth
 from gpucnn import functional as F
 from gpucnn.errors import UnsupportedError
 from gpucnn.graph import Graph
-from gpucnn.ops import Activation, BatchNorm, Cast, Conv, Linear, Softmax
+from gpucnn.ops import Activation, BatchNorm, Cast, Conv, Linear, LogSoftmax, Softmax
 from gpucnn.passes import PASSES_FLOAT16, SIMPLIFY, lower_precision
 from gpucnn.spec import Spec
 
@@ -54,6 +54,8 @@ NETS = [
     lambda x: pooled(conv(x)),
     lambda x: F.softmax(pooled(conv(x)), 1),
     lambda x: F.softmax(conv(x), 1),
+    lambda x: F.log_softmax(pooled(F.silu(conv(x))), 1),
+    lambda x: F.glu(F.prelu(norm(F.gelu(x)), w(4))),
     lambda x: F.cat([conv(x), F.avg_pool2d(x, 3, 1)], 1),
     lambda x: (conv(x), F.relu(x)),
     lambda x: F.pad(F.reshape(x, (2, 28, 5)), (1, 2)),
@@ -82,7 +84,7 @@ def test_only_the_ends_are_float32(forward):
     for value in (*graph.inputs.values(), *graph.outputs.values()):
         assert value.dtype == np.float32
     for node in graph.nodes:
-        if not isinstance(node.op, (Cast, Linear, Softmax)):
+        if not isinstance(node.op, (Cast, Linear, Softmax, LogSoftmax)):
             assert node.specs[0].dtype == node.outputs[0].dtype == np.float16
 
 
