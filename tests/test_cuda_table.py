@@ -31,10 +31,14 @@ from gpucnn.ops import (
 DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
 WHOLE = "the type is an integer, in which networks move values but compute none"
 NOT_2D = "there is one spatial axis, or three, where images have two"
+VOLUME = "there are three spatial axes, where images have two"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
-    Conv: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
+    Conv: {
+        "float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d batch 0": VOLUME, "3-d 1x1x1": VOLUME, "3-d strided groups": VOLUME,
+        "3-d depthwise": VOLUME, "3-d planes in the padding alone": VOLUME, "3-d several blocks": VOLUME, "3-d NaN and Inf": VOLUME,
+    },
     Linear: {"float64": DOUBLE},
     MaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
     MinPool: {
@@ -61,7 +65,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     BatchNorm: {"float64": DOUBLE},
     Lookup: {"float64": DOUBLE},
     LookupConv: {
-        "float64": DOUBLE, "1-d": NOT_2D, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,
+        "float64": DOUBLE, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,
     },
 }  # fmt: skip
 """By op and case: why the reference may compute it on a GPU."""

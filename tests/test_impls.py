@@ -167,8 +167,10 @@ def test_the_reference_is_the_last_resort(kind):
         ("depthwise", "conv_depthwise"),
         ("depthwise times 3", "conv_depthwise"),
         ("float64", "reference"),
-        ("1-d", "reference"),
-        ("3-d", "reference"),
+        ("1-d", "conv_im2col"),
+        ("1-d 1x1", "conv_pointwise"),
+        ("1-d depthwise", "conv_depthwise"),
+        ("3-d", "conv_volume"),
     ],
 )
 def test_first_choice_for_convolutions(case, name):

@@ -24,7 +24,7 @@ from ...ops import (
 )
 from ..base import Impl
 from .backend import CpuBackend
-from .conv import ConvDepthwise, ConvIm2col, ConvPointwise
+from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
 from .linear import LinearGemm
 from .pointwise import (
     ActivationInPlace,
@@ -42,7 +42,7 @@ from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
 __all__ = ["IMPLS", "CpuBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
-    Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col()),
+    Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col(), ConvVolume()),
     Linear: (LinearGemm(),),
     MaxPool: (MaxPoolLines(),),
     MinPool: (MinPoolLines(),),
