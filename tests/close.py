@@ -19,7 +19,21 @@ from typing import Any
 
 import numpy as np
 
-from gpucnn.ops import AdaptiveAvgPool, AvgPool, BatchNorm, Binary, Conv, Epilogue, GlobalAvgPool, Linear, Lookup, LookupConv, Op, Softmax
+from gpucnn.ops import (
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Binary,
+    Conv,
+    ConvTranspose,
+    Epilogue,
+    GlobalAvgPool,
+    Linear,
+    Lookup,
+    LookupConv,
+    Op,
+    Softmax,
+)
 from gpucnn.spec import spec_of
 
 __all__ = ["FEW", "allowed", "assert_close", "gamma", "local_error", "magnitude", "reduction_length"]
@@ -41,6 +55,8 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
     match op:
         case Conv() | Linear():
             return prod(arrays[1].shape[1:])
+        case ConvTranspose():
+            return arrays[1].shape[0] // op.groups * op.taps(arrays[1].shape[2:])
         case AvgPool():
             return prod(op.kernel_size)
         case GlobalAvgPool():
@@ -65,7 +81,7 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
     """The op on absolute values, in float64, with nothing cancelling; without the epilogue."""
     arrays = _wide(arrays)
     match op:
-        case Conv() | Linear():
+        case Conv() | ConvTranspose() | Linear():
             return replace(op, epilogue=Epilogue()).reference(np, *_abs(arrays[:3]))[0]
         case Binary("sub"):
             return np.add(*_abs(arrays))
@@ -79,7 +95,7 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
             return op.reference(np, *_abs(arrays))[0]
 
 
-def _epilogue_error(op: Conv | Linear, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+def _epilogue_error(op: Conv | ConvTranspose | Linear, arrays: Arrays, unit: float, sum_eps: float) -> Any:
     """The sum's own bound, and a few roundings of every value on the way: none of the activations is steeper than 1."""
     x, weight, bias, residual = (*arrays, None, None)[:4]
     bare = replace(op, epilogue=Epilogue())
@@ -114,7 +130,7 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
     sum_eps = float(np.finfo(np.float64 if dtype.itemsize == 8 else np.float32).eps)
     with np.errstate(all="ignore"):
         arrays = _wide(arrays)
-        if isinstance(op, (Conv, Linear)):
+        if isinstance(op, (Conv, ConvTranspose, Linear)):
             error = _epilogue_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Softmax):
             error = _softmax_error(op, arrays, unit, sum_eps)

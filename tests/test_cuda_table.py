@@ -17,6 +17,7 @@ from gpucnn.ops import (
     Binary,
     Cast,
     Conv,
+    ConvTranspose,
     GlobalAvgPool,
     Linear,
     Lookup,
@@ -34,11 +35,14 @@ NOT_2D = "there is one spatial axis, or three, where images have two"
 VOLUME = "there are three spatial axes, where images have two"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
+LATER = "no kernel yet"
+
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     Conv: {
         "float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d batch 0": VOLUME, "3-d 1x1x1": VOLUME, "3-d strided groups": VOLUME,
         "3-d depthwise": VOLUME, "3-d planes in the padding alone": VOLUME, "3-d several blocks": VOLUME, "3-d NaN and Inf": VOLUME,
     },
+    ConvTranspose: {case.id: LATER for case in CASES[ConvTranspose]},
     Linear: {"float64": DOUBLE},
     MaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
     MinPool: {

@@ -23,7 +23,7 @@ from truth import AlwaysLanes
 from gpucnn import ops, plan
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cpu import IMPLS, CpuBackend
-from gpucnn.ops import Activation, BatchNorm, Binary, Concat, Conv, Linear, Op, Transpose
+from gpucnn.ops import Activation, BatchNorm, Binary, Concat, Conv, ConvTranspose, Linear, Op, Transpose
 from gpucnn.plan import REFERENCE
 from gpucnn.spec import Spec
 
@@ -51,7 +51,7 @@ def ways(case: Case, impl: Impl) -> list[str]:
     found = ["alone", "slice", "lanes"]
     if any(a is not None for i, a in enumerate(case.inputs) if i not in case.flows):
         found.append("computed")
-    if isinstance(case.op, (Conv, Linear, BatchNorm)) and case.inputs[2] is not None:
+    if isinstance(case.op, (Conv, ConvTranspose, Linear, BatchNorm)) and case.inputs[2] is not None:
         found.append("bias")
     if isinstance(case.op, (Activation, Binary)):
         found.append("in place")

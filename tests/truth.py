@@ -17,7 +17,7 @@ from close import FEW, local_error
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.graph import Graph, Value
-from gpucnn.ops import Activation, BatchNorm, Binary, Conv, Linear, MaxPool, MinPool, Op, Pad, Softmax
+from gpucnn.ops import Activation, BatchNorm, Binary, Conv, ConvTranspose, Linear, MaxPool, MinPool, Op, Pad, Softmax
 from gpucnn.passes import PASSES
 from gpucnn.spec import Spec
 
@@ -45,7 +45,7 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
     """What the op makes of errors in its inputs."""
     e = errors[0]
     match op:
-        case Conv() | Linear():
+        case Conv() | ConvTranspose() | Linear():
             return op.reference(np, e, np.abs(values[1]))[0]
         case Activation(kind):
             return e / 4 if kind == "sigmoid" else e  # no steeper than that

@@ -12,7 +12,7 @@ from .base import Call, Impl
 
 __all__ = ["images_of_lines", "takes_lines"]
 
-_ONES = ("kernel_size", "stride", "dilation", "output_size", "output_padding")
+_ONES = ("kernel_size", "stride", "dilation", "output_size", "output_shape", "output_padding")
 """Fields of ops that have one number a spatial axis: 1 for the axis that is added, 0 for what is added to a size."""
 
 Kind = TypeVar("Kind", bound=type[Impl])

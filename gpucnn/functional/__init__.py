@@ -13,6 +13,7 @@ from .base import Size1 as Size1
 from .base import Size2 as Size2
 from .base import Size3 as Size3
 from .conv import *
+from .conv_transpose import *
 from .dense import *
 from .elementwise import *
 from .image import *

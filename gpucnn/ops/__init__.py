@@ -2,6 +2,7 @@
 
 ======================  ==============================================
 ``conv``                Conv
+``conv_transpose``      ConvTranspose
 ``linear``              Linear
 ``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
 ``activation``          Activation, Epilogue, Softmax
@@ -16,6 +17,7 @@
 from .activation import *
 from .base import Op as Op
 from .conv import *
+from .conv_transpose import *
 from .elementwise import *
 from .image import *
 from .linear import *

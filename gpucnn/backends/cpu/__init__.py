@@ -8,6 +8,7 @@ from ...ops import (
     Cast,
     Concat,
     Conv,
+    ConvTranspose,
     Flatten,
     GlobalAvgPool,
     Identity,
@@ -25,6 +26,7 @@ from ...ops import (
 from ..base import Impl
 from .backend import CpuBackend
 from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
+from .conv_transpose import ConvTransposeGemm
 from .linear import LinearGemm
 from .pointwise import (
     ActivationInPlace,
@@ -43,6 +45,7 @@ __all__ = ["IMPLS", "CpuBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col(), ConvVolume()),
+    ConvTranspose: (ConvTransposeGemm(),),
     Linear: (LinearGemm(),),
     MaxPool: (MaxPoolLines(),),
     MinPool: (MinPoolLines(),),
