@@ -26,11 +26,13 @@ from gpucnn.ops import (
     Binary,
     Conv,
     ConvTranspose,
+    Einsum,
     Epilogue,
     GlobalAvgPool,
     Linear,
     Lookup,
     LookupConv,
+    MatMul,
     Op,
     Softmax,
 )
@@ -57,6 +59,10 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
             return prod(arrays[1].shape[1:])
         case ConvTranspose():
             return arrays[1].shape[0] // op.groups * op.taps(arrays[1].shape[2:])
+        case MatMul():
+            return arrays[0].shape[-1]
+        case Einsum():
+            return op.terms_of_a_sum(*(a.shape for a in arrays))
         case AvgPool():
             return prod(op.kernel_size)
         case GlobalAvgPool():

@@ -17,7 +17,7 @@ from close import FEW, local_error
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.graph import Graph, Value
-from gpucnn.ops import Activation, BatchNorm, Binary, Conv, ConvTranspose, Linear, MaxPool, MinPool, Op, Pad, Softmax
+from gpucnn.ops import Activation, BatchNorm, Binary, Conv, ConvTranspose, Einsum, Linear, MatMul, MaxPool, MinPool, Op, Pad, Softmax
 from gpucnn.passes import PASSES
 from gpucnn.spec import Spec
 
@@ -47,6 +47,11 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
     match op:
         case Conv() | ConvTranspose() | Linear():
             return op.reference(np, e, np.abs(values[1]))[0]
+        case MatMul() | Einsum():  # what the product of the largest values has beside that of the values
+            sizes = tuple(map(np.abs, values))
+            terms = (op.reference(np, *(e if i == j else s + (d if j < i else 0) for j, (s, d) in enumerate(zip(sizes, errors))))[0]
+                     for i, e in enumerate(errors))
+            return sum(terms)
         case Activation(kind):
             return e / 4 if kind == "sigmoid" else e  # no steeper than that
         case Softmax():

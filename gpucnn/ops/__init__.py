@@ -4,6 +4,8 @@
 ``conv``                Conv
 ``conv_transpose``      ConvTranspose
 ``linear``              Linear
+``matmul``              MatMul
+``einsum``              Einsum
 ``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
 ``activation``          Activation, Epilogue, Softmax
 ``elementwise``         Binary, Cast
@@ -18,9 +20,11 @@ from .activation import *
 from .base import Op as Op
 from .conv import *
 from .conv_transpose import *
+from .einsum import *
 from .elementwise import *
 from .image import *
 from .linear import *
+from .matmul import *
 from .norm import *
 from .pool import *
 from .ranking import *

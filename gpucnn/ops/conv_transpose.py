@@ -138,9 +138,7 @@ class ConvTranspose(Op):
             raise wrong(self.name, f"residual must have the output's shape {shape}", **given)
         return (Spec(shape, x.dtype),)
 
-    def reference(
-        self, xp: Any, x: Array, weight: Array, bias: Array | None = None, residual: Array | None = None
-    ) -> tuple[Array, ...]:
+    def reference(self, xp: Any, x: Array, weight: Array, bias: Array | None = None, residual: Array | None = None) -> tuple[Array, ...]:
         """Every element of x times the kernel, added where it belongs: one kernel position at a time, in the accumulator type."""
         sizes, kernel, g, wide = x.shape[2:], weight.shape[2:], self.groups, accumulator(x.dtype)
         before, out = self.geometry(sizes, kernel)

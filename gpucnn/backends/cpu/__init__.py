@@ -9,11 +9,13 @@ from ...ops import (
     Concat,
     Conv,
     ConvTranspose,
+    Einsum,
     Flatten,
     GlobalAvgPool,
     Identity,
     Linear,
     Lookup,
+    MatMul,
     MaxPool,
     MinPool,
     Op,
@@ -28,6 +30,7 @@ from .backend import CpuBackend
 from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
 from .conv_transpose import ConvTransposeGemm
 from .linear import LinearGemm
+from .matmul import EinsumMatmul, MatMulBlas
 from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
@@ -47,6 +50,8 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col(), ConvVolume()),
     ConvTranspose: (ConvTransposeGemm(),),
     Linear: (LinearGemm(),),
+    MatMul: (MatMulBlas(),),
+    Einsum: (EinsumMatmul(),),
     MaxPool: (MaxPoolLines(),),
     MinPool: (MinPoolLines(),),
     AvgPool: (AvgPoolLines(),),
