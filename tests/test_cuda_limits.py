@@ -13,7 +13,7 @@ from typing import Any
 import emulator
 import numpy as np
 import pytest
-from cases import ALL, RELU, Case, conv, halved, linear, lookup, lookup_conv, norm, of, pool
+from cases import ALL, RELU, Case, conv, conv_transpose, halved, linear, lookup, lookup_conv, norm, of, pool
 from close import assert_close
 from emulated import EmulatorDriver
 from numpy.lib.stride_tricks import as_strided
@@ -36,6 +36,7 @@ from gpucnn.ops import (
     Cast,
     Concat,
     Conv,
+    ConvTranspose,
     Flatten,
     GlobalAvgPool,
     Identity,
@@ -169,6 +170,11 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
         conv("depthwise 3x2", (2, 16, 3, 4), (16, 1, 3, 2), groups=16, padding=1, **ALL),
     ),
     LookupConv: (lookup_conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),),
+    ConvTranspose: (
+        conv_transpose("of products", (2, 16, 3, 4), (16, 8, 3, 3), stride=2, padding=1, **ALL),
+        conv_transpose("of few channels", (2, 3, 3, 4), (3, 5, 3, 2), stride=(1, 2), bias=True),
+        conv_transpose("depthwise", (2, 16, 3, 4), (16, 1, 3, 3), groups=16, stride=(2, 1), **ALL),
+    ),
     Linear: (linear("rows", (3, 16), 8, **ALL),),
     MaxPool: (
         *(pool(MaxPool, str(k), (2, 8, 3, 4), k, 1, 1) for k in (3, (2, 3))),

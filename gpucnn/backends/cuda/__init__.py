@@ -9,6 +9,7 @@ from ...ops import (
     Cast,
     Concat,
     Conv,
+    ConvTranspose,
     Flatten,
     GlobalAvgPool,
     Identity,
@@ -28,6 +29,7 @@ from ...ops import (
 from ..base import Impl
 from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
+from .conv_transpose import ConvTransposePhases
 from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel
 from .linear import LinearCublas
@@ -41,6 +43,7 @@ __all__ = ["IMPLS", "CudaBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvDepthwiseDirect(), ConvStemMma(), ConvStemSimt(), ConvIgemmMma(), ConvIgemmSimt()),
+    ConvTranspose: (ConvTransposePhases(),),
     Linear: (LinearCublas(),),
     MaxPool: (MaxPoolDirect(),),
     MinPool: (MinPoolDirect(),),
