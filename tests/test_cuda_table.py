@@ -37,7 +37,7 @@ NOT_2D = "there is one spatial axis, or three, where images have two"
 VOLUME = "there are three spatial axes, where images have two"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
-LATER = "no kernel yet"
+NOT_A_PRODUCT = "a diagonal, a sum over one operand, a scalar, other than two operands, or a stretched axis: no stack of matrix products"
 
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     Conv: {
@@ -46,8 +46,13 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     },
     ConvTranspose: {"float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d depthwise": VOLUME},
     Linear: {"float64": DOUBLE},
-    MatMul: {case.id: LATER for case in CASES[MatMul]},
-    Einsum: {case.id: LATER for case in CASES[Einsum]},
+    MatMul: {"float64": DOUBLE, "int32": WHOLE, "uint8 stacks": WHOLE},
+    Einsum: {
+        "ij,jk->ik float64": DOUBLE, "ij,jk->ik int32": WHOLE, "i,i->": NOT_A_PRODUCT, "ij->ji": NOT_A_PRODUCT, "ij->": NOT_A_PRODUCT,
+        "nij->n": NOT_A_PRODUCT, "ii": NOT_A_PRODUCT, "nii->ni": NOT_A_PRODUCT, "iij,jk->ik": NOT_A_PRODUCT, "...i->...": NOT_A_PRODUCT,
+        "...i->i ellipsis summed": NOT_A_PRODUCT, "ni,oij,nj->no": NOT_A_PRODUCT, "ij,jk->ik size 1 stretched": NOT_A_PRODUCT,
+        "nij,jk->n lone indices summed": NOT_A_PRODUCT, "...ij,...jk->...ik": NOT_A_PRODUCT,
+    },
     MaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
     MinPool: {
         "float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE, "uint8, windows in the padding alone": WHOLE,

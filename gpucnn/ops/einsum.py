@@ -72,6 +72,25 @@ class Explicit:
 
 
 @dataclass(frozen=True)
+class Products:
+    """How an equation of two operands is a stack of matrix products: the indices by where they are.
+
+    Attributes
+    ----------
+    first : str
+        The result's first index. It may be the batch, so it is never a row or a column of a product, whoever has it.
+    shared, left, right, summed : str
+        On both operands and the result; on the first operand and the result; on the second and the result; on both operands alone.
+    """
+
+    first: str
+    shared: str
+    left: str
+    right: str
+    summed: str
+
+
+@dataclass(frozen=True)
 class Einsum(Op):
     """The product of operands whose axes are named by letters, summed over every letter that the result does not name.
 
@@ -147,6 +166,30 @@ class Einsum(Op):
         found, wide = self.explicit(*(a.shape for a in arrays)), summed_in(arrays[0].dtype)
         same = [xp.broadcast_to(a.astype(wide), tuple(found.sizes[c] for c in t)) for a, t in zip(arrays, found.terms)]
         return (xp.asarray(xp.einsum(found.equation, *same)).astype(arrays[0].dtype),)
+
+    def products(self, *shapes: tuple[int, ...]) -> Products | None:
+        """The equation as a stack of matrix products; None where it is more than that.
+
+        It is more with other than two operands, a diagonal, an index of one operand that is summed over, a result without axes, or a size
+        of 1 that stretches, unless that is the first index's.
+
+        Examples
+        --------
+        >>> Einsum("nhqd,nhkd->nhqk").products((2, 8, 9, 4), (2, 8, 7, 4))
+        Products(first='n', shared='h', left='q', right='k', summed='d')
+        """
+        found = self.explicit(*shapes)
+        if len(shapes) != 2 or not found.result or any(len(set(term)) != len(term) for term in found.terms):
+            return None
+        (x, y), first, rest = found.terms, found.result[0], found.result[1:]
+        if any((c in x) != (c in y) and c not in found.result for c in found.sizes):
+            return None
+        if any(found.sizes[c] != n for t, s in zip(found.terms, shapes) for c, n in zip(t, s) if c != first):
+            return None
+        shared, left, right = (
+            "".join(c for c in rest if (c in x, c in y) == where) for where in ((True, True), (True, False), (False, True))
+        )
+        return Products(first, shared, left, right, "".join(c for c in x if c not in found.result))
 
     def terms_of_a_sum(self, *shapes: tuple[int, ...]) -> int:
         """Products that one element of the result adds up."""

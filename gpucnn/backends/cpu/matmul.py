@@ -60,15 +60,8 @@ class EinsumMatmul(Impl):
     numerics = "gemm over summed indices"
 
     def supports(self, op: Einsum, *specs: Spec) -> bool:
-        """Float32, two operands without diagonals, every summed index on both, and no sizes of 1 that stretch, but of the first index."""
-        if len(specs) != 2 or any(s.dtype != np.float32 for s in specs):
-            return False
-        found = op.explicit(*(s.shape for s in specs))
-        x, y = (set(term) for term in found.terms)
-        if not found.result or any(len(set(term)) != len(term) for term in found.terms) or (x ^ y) - set(found.result):
-            return False
-        first = found.result[0]
-        return all(found.sizes[c] == n for t, s in zip(found.terms, specs) for c, n in zip(t, s.shape) if c != first)
+        """Float32, and an equation that is a stack of products."""
+        return specs[0].dtype == np.float32 and op.products(*(s.shape for s in specs)) is not None
 
     def workspace(self, op: Einsum, *specs: Spec) -> int:
         """Both operands and the result in another order."""
@@ -77,19 +70,18 @@ class EinsumMatmul(Impl):
     def bind(self, backend: CpuBackend, op: Einsum, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]) -> Call | None:
         """Copies, one product, a copy."""
         (x, y), out = inputs, outputs[0]
-        found, scratch = op.explicit(x.shape, y.shape), Scratch(workspace[0])
-        first, rest = found.result[0], found.result[1:]
-        shared = [c for c in rest if all(c in term for term in found.terms)]
-        left, right = ([c for c in rest if c in term and c not in shared] for term in found.terms)
-        summed = [c for c in found.terms[0] if c in found.terms[1] and c not in found.result]
+        found, groups, scratch = op.explicit(x.shape, y.shape), op.products(x.shape, y.shape), Scratch(workspace[0])
+        assert groups is not None
+        first, shared, left, right, summed = groups.first, groups.shared, groups.left, groups.right, groups.summed
         calls: list[Call] = []
         a = _matrices(x, found.terms[0], (first, shared, left, summed), scratch, calls)
         b = _matrices(y, found.terms[1], (first, shared, summed, right), scratch, calls)
-        ordered = out.transpose([found.result.index(c) for c in (first, *shared, *left, *right)])
-        made = _view(ordered, _sizes(found, (first, shared, left, right)))
+        ordered = out.transpose([found.result.index(c) for c in first + shared + left + right])
+        sizes = _sizes(found, (first, shared, left, right))
+        made = _view(ordered, sizes)
         if made is not None and made.strides[-1] == made.itemsize:
             return backend.schedule([[*calls, product(a, b, made)]], 1)
-        target = scratch.take(*_sizes(found, (first, shared, left, right)))
+        target = scratch.take(*sizes)
         return backend.schedule([[*calls, product(a, b, target), copy(ordered, target.reshape(ordered.shape))]], 1)
 
 

@@ -10,12 +10,14 @@ from ...ops import (
     Concat,
     Conv,
     ConvTranspose,
+    Einsum,
     Flatten,
     GlobalAvgPool,
     Identity,
     Linear,
     Lookup,
     LookupConv,
+    MatMul,
     MaxPool,
     MinPool,
     Op,
@@ -33,6 +35,7 @@ from .conv_transpose import ConvTransposePhases
 from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel
 from .linear import LinearCublas
+from .matmul import EinsumCublas, MatMulCublas
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import SoftmaxKernel
@@ -45,6 +48,8 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvDepthwiseDirect(), ConvStemMma(), ConvStemSimt(), ConvIgemmMma(), ConvIgemmSimt()),
     ConvTranspose: (ConvTransposePhases(),),
     Linear: (LinearCublas(),),
+    MatMul: (MatMulCublas(),),
+    Einsum: (EinsumCublas(),),
     MaxPool: (MaxPoolDirect(),),
     MinPool: (MinPoolDirect(),),
     AvgPool: (AvgPoolDirect(),),
