@@ -27,12 +27,15 @@ from gpucnn.ops import (
     BatchNorm,
     Binary,
     Conv,
+    ConvTranspose,
+    Einsum,
     Epilogue,
     GlobalAvgPool,
     Linear,
     LogSoftmax,
     Lookup,
     LookupConv,
+    MatMul,
     Op,
     PReLU,
     Softmax,
@@ -58,6 +61,12 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
     match op:
         case Conv() | Linear():
             return prod(arrays[1].shape[1:])
+        case ConvTranspose():
+            return arrays[1].shape[0] // op.groups * op.taps(arrays[1].shape[2:])
+        case MatMul():
+            return arrays[0].shape[-1]
+        case Einsum():
+            return op.terms_of_a_sum(*(a.shape for a in arrays))
         case AvgPool():
             return prod(op.kernel_size)
         case GlobalAvgPool():
@@ -82,7 +91,7 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
     """The op on absolute values, in float64, with nothing cancelling; without the epilogue."""
     arrays = _wide(arrays)
     match op:
-        case Conv() | Linear():
+        case Conv() | ConvTranspose() | Linear():
             return replace(op, epilogue=Epilogue()).reference(np, *_abs(arrays[:3]))[0]
         case Activation():
             return size(op, arrays[0])
@@ -100,7 +109,7 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
             return op.reference(np, *_abs(arrays))[0]
 
 
-def _epilogue_error(op: Conv | Linear, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+def _epilogue_error(op: Conv | ConvTranspose | Linear, arrays: Arrays, unit: float, sum_eps: float) -> Any:
     """The sum's own bound, what the activations make of it, and a few roundings of every value on the way."""
     x, weight, bias, residual = (*arrays, None, None)[:4]
     bare = replace(op, epilogue=Epilogue())
@@ -151,7 +160,7 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
     sum_eps = float(np.finfo(np.float64 if dtype.itemsize == 8 else np.float32).eps)
     with np.errstate(all="ignore"):
         arrays = _wide(arrays)
-        if isinstance(op, (Conv, Linear)):
+        if isinstance(op, (Conv, ConvTranspose, Linear)):
             error = _epilogue_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Softmax):
             error = _softmax_error(op, arrays, unit, sum_eps)

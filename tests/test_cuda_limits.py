@@ -13,7 +13,7 @@ from typing import Any
 import emulator
 import numpy as np
 import pytest
-from cases import ALL, RELU, Case, conv, halved, linear, lookup, lookup_conv, norm, of, pool
+from cases import ALL, RELU, Case, conv, conv_transpose, einsum, halved, linear, lookup, lookup_conv, matmul, norm, of, pool
 from close import assert_close
 from emulated import EmulatorDriver
 from numpy.lib.stride_tricks import as_strided
@@ -37,6 +37,8 @@ from gpucnn.ops import (
     Cast,
     Concat,
     Conv,
+    ConvTranspose,
+    Einsum,
     Flatten,
     GlobalAvgPool,
     Identity,
@@ -44,6 +46,7 @@ from gpucnn.ops import (
     LogSoftmax,
     Lookup,
     LookupConv,
+    MatMul,
     MaxPool,
     MinPool,
     Op,
@@ -172,7 +175,14 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
         conv("depthwise 3x2", (2, 16, 3, 4), (16, 1, 3, 2), groups=16, padding=1, **ALL),
     ),
     LookupConv: (lookup_conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),),
+    ConvTranspose: (
+        conv_transpose("of products", (2, 16, 3, 4), (16, 8, 3, 3), stride=2, padding=1, **ALL),
+        conv_transpose("of few channels", (2, 3, 3, 4), (3, 5, 3, 2), stride=(1, 2), bias=True),
+        conv_transpose("depthwise", (2, 16, 3, 4), (16, 1, 3, 3), groups=16, stride=(2, 1), **ALL),
+    ),
     Linear: (linear("rows", (3, 16), 8, **ALL),),
+    MatMul: (matmul("matrices", (3, 16), (16, 8)), matmul("stacks", (2, 3, 16), (2, 16, 8))),
+    Einsum: (einsum("nij,nkj->nik", (2, 3, 16), (2, 5, 16)), einsum("nij,njk->nki", (2, 3, 16), (2, 16, 5))),
     MaxPool: (
         *(pool(MaxPool, str(k), (2, 8, 3, 4), k, 1, 1) for k in (3, (2, 3))),
         *(pool(MaxPool, f"places {k}", (2, 8, 3, 4), k, 1, 1, return_indices=True) for k in (3, (2, 3))),
@@ -234,7 +244,7 @@ def spread(values: Any, strides: Sequence[int]) -> Any:
 def apart(impl: Impl, case: Case, values: Any, way: str, i: int) -> Any:
     """As far apart as the impl allows for its i-th input (−1 for results)."""
     last = range(values.ndim)[::-1]
-    axes = [1, *(axis for axis in last if axis != 1)] if values.ndim > 2 else list(last)
+    axes = [1, *(axis for axis in last if axis != 1)] if values.ndim > 2 and not isinstance(case.op, MatMul) else list(last)
     if isinstance(impl, (ConvIgemmMma, ConvIgemmSimt)) and i in (-1, 3):  # pixels evenly spaced
         p, q = values.shape[2:]
         pitch = (1 << 30) + 64

@@ -19,11 +19,14 @@ from gpucnn.ops import (
     Binary,
     Cast,
     Conv,
+    ConvTranspose,
+    Einsum,
     GlobalAvgPool,
     Linear,
     LogSoftmax,
     Lookup,
     LookupConv,
+    MatMul,
     MaxPool,
     MinPool,
     Op,
@@ -35,11 +38,25 @@ from gpucnn.ops import (
 DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
 WHOLE = "the type is an integer, in which networks move values but compute none"
 NOT_2D = "there is one spatial axis, or three, where images have two"
+VOLUME = "there are three spatial axes, where images have two"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
+NOT_A_PRODUCT = "a diagonal, a sum over one operand, a scalar, other than two operands, or a stretched axis: no stack of matrix products"
+
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
-    Conv: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
+    Conv: {
+        "float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d batch 0": VOLUME, "3-d 1x1x1": VOLUME, "3-d strided groups": VOLUME,
+        "3-d depthwise": VOLUME, "3-d planes in the padding alone": VOLUME, "3-d several blocks": VOLUME, "3-d NaN and Inf": VOLUME,
+    },
+    ConvTranspose: {"float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d depthwise": VOLUME},
     Linear: {"float64": DOUBLE},
+    MatMul: {"float64": DOUBLE, "int32": WHOLE, "uint8 stacks": WHOLE},
+    Einsum: {
+        "ij,jk->ik float64": DOUBLE, "ij,jk->ik int32": WHOLE, "i,i->": NOT_A_PRODUCT, "ij->ji": NOT_A_PRODUCT, "ij->": NOT_A_PRODUCT,
+        "nij->n": NOT_A_PRODUCT, "ii": NOT_A_PRODUCT, "nii->ni": NOT_A_PRODUCT, "iij,jk->ik": NOT_A_PRODUCT, "...i->...": NOT_A_PRODUCT,
+        "...i->i ellipsis summed": NOT_A_PRODUCT, "ni,oij,nj->no": NOT_A_PRODUCT, "ij,jk->ik size 1 stretched": NOT_A_PRODUCT,
+        "nij,jk->n lone indices summed": NOT_A_PRODUCT, "...ij,...jk->...ik": NOT_A_PRODUCT,
+    },
     MaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
     MinPool: {
         "float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE, "uint8, windows in the padding alone": WHOLE,
@@ -69,7 +86,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     BatchNorm: {"float64": DOUBLE},
     Lookup: {"float64": DOUBLE},
     LookupConv: {
-        "float64": DOUBLE, "1-d": NOT_2D, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,
+        "float64": DOUBLE, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,
     },
 }  # fmt: skip
 """By op and case: why the reference may compute it on a GPU."""

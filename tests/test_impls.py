@@ -23,7 +23,7 @@ from truth import AlwaysLanes
 from gpucnn import ops, plan
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cpu import IMPLS, CpuBackend
-from gpucnn.ops import Activation, BatchNorm, Binary, Concat, Conv, Linear, Op, PReLU, Transpose
+from gpucnn.ops import Activation, BatchNorm, Binary, Concat, Conv, ConvTranspose, Linear, Op, PReLU, Transpose
 from gpucnn.plan import REFERENCE
 from gpucnn.spec import Spec
 
@@ -51,7 +51,7 @@ def ways(case: Case, impl: Impl) -> list[str]:
     found = ["alone", "slice", "lanes"]
     if any(a is not None for i, a in enumerate(case.inputs) if i not in case.flows):
         found.append("computed")
-    if isinstance(case.op, (Conv, Linear, BatchNorm)) and case.inputs[2] is not None:
+    if isinstance(case.op, (Conv, ConvTranspose, Linear, BatchNorm)) and case.inputs[2] is not None:
         found.append("bias")
     if isinstance(case.op, (Activation, Binary, PReLU)):
         found.append("in place")
@@ -173,8 +173,10 @@ def test_the_reference_is_the_last_resort(kind):
         ("depthwise", "conv_depthwise"),
         ("depthwise times 3", "conv_depthwise"),
         ("float64", "reference"),
-        ("1-d", "reference"),
-        ("3-d", "reference"),
+        ("1-d", "conv_im2col"),
+        ("1-d 1x1", "conv_pointwise"),
+        ("1-d depthwise", "conv_depthwise"),
+        ("3-d", "conv_volume"),
     ],
 )
 def test_first_choice_for_convolutions(case, name):

@@ -18,7 +18,24 @@ from curves import carried
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.graph import Graph, Value
-from gpucnn.ops import GLU, Activation, BatchNorm, Binary, Conv, Linear, LogSoftmax, MaxPool, MinPool, Op, Pad, PReLU, Softmax
+from gpucnn.ops import (
+    GLU,
+    Activation,
+    BatchNorm,
+    Binary,
+    Conv,
+    ConvTranspose,
+    Einsum,
+    Linear,
+    LogSoftmax,
+    MatMul,
+    MaxPool,
+    MinPool,
+    Op,
+    Pad,
+    PReLU,
+    Softmax,
+)
 from gpucnn.passes import PASSES
 from gpucnn.spec import Spec
 
@@ -46,10 +63,15 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
     """What the op makes of errors in its inputs."""
     e = errors[0]
     match op:
-        case Conv() | Linear():
+        case Conv() | ConvTranspose() | Linear():
             return op.reference(np, e, np.abs(values[1]))[0]
         case Activation():
             return carried(op, values[0], e)
+        case MatMul() | Einsum():  # what the product of the largest values has beside that of the values
+            sizes = tuple(map(np.abs, values))
+            terms = (op.reference(np, *(e if i == j else s + (d if j < i else 0) for j, (s, d) in enumerate(zip(sizes, errors))))[0]
+                     for i, e in enumerate(errors))
+            return sum(terms)
         case Softmax():
             return np.broadcast_to(e.max(axis=op.dim, keepdims=True) / 2, e.shape) if e.size else e  # rows of its Jacobian: at most 1/2
         case LogSoftmax():

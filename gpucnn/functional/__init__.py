@@ -6,9 +6,14 @@ One file a family; each says in its ``__all__`` what is public.
 """
 
 from .activation import *
+from .base import Padding1 as Padding1
 from .base import Padding2 as Padding2
+from .base import Padding3 as Padding3
+from .base import Size1 as Size1
 from .base import Size2 as Size2
+from .base import Size3 as Size3
 from .conv import *
+from .conv_transpose import *
 from .dense import *
 from .elementwise import *
 from .image import *

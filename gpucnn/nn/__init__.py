@@ -5,6 +5,7 @@ One file a family; each says in its ``__all__`` what is public.
 
 from .activation import *
 from .conv import *
+from .conv_transpose import *
 from .linear import *
 from .module import *
 from .norm import *

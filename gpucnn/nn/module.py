@@ -210,14 +210,14 @@ class Module:
         """What the module does; a subclass writes it."""
         raise GpucnnError(f"{type(self).__name__}: forward is not written; define forward(self, x)")
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run ``forward``; while a net is recorded, under this layer's name."""
         graph = next((v.graph for v in inputs if isinstance(v, Value)), None)
         path = graph.paths.get(id(self)) if graph is not None else None
         if graph is None or path is None:
-            return self.forward(*inputs)
+            return self.forward(*inputs, **options)
         with graph.scope(path):
-            result = self.forward(*inputs)
+            result = self.forward(*inputs, **options)
         if isinstance(result, Value) and path:
             graph.label(path, result)
         return result

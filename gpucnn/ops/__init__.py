@@ -2,7 +2,10 @@
 
 ======================  ==============================================
 ``conv``                Conv
+``conv_transpose``      ConvTranspose
 ``linear``              Linear
+``matmul``              MatMul
+``einsum``              Einsum
 ``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
 ``activation``          Activation, Epilogue, PReLU, GLU
 ``softmax``             Softmax, LogSoftmax
@@ -17,9 +20,12 @@
 from .activation import *
 from .base import Op as Op
 from .conv import *
+from .conv_transpose import *
+from .einsum import *
 from .elementwise import *
 from .image import *
 from .linear import *
+from .matmul import *
 from .norm import *
 from .pool import *
 from .ranking import *

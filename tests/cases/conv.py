@@ -135,7 +135,20 @@ _CONV = (
     conv("21x21 of an image", (1, 3, 25, 23), (4, 3, 21, 21), stride=2, padding=10, bias=True),
     conv("4 channels of an image", (2, 4, 21, 40), (16, 4, 3, 3), padding=1, **ALL),
     conv("1-d", (3, 4, 11), (6, 2, 3), groups=2, stride=2, padding=1, bias=True, pre=RELU),
+    conv("1-d of few channels", (2, 3, 37), (5, 3, 5), padding="same", stride=2, **ALL),
+    conv("1-d 1x1", (7, 5, 9), (3, 5, 1), **ALL),
+    conv("1-d depthwise", (2, 6, 13), (6, 1, 3), groups=6, padding=((2, 0),), dilation=2, **ALL),
+    conv("1-d 1000 channels", (1, 1000, 4), (6, 1000, 3), padding=1, bias=True),
+    conv("1-d batch 0", (0, 4, 11), (6, 4, 3), bias=True),
     conv("3-d", (2, 3, 5, 4, 6), (4, 3, 2, 3, 3), padding=((0, 1), (1, 1), (2, 0)), dilation=(1, 1, 2), **ALL),
+    conv("3-d batch 7", (7, 2, 3, 3, 2), (4, 2, 3, 3, 3), padding=1, bias=True, pre=RELU),
+    conv("3-d batch 0", (0, 2, 3, 3, 2), (4, 2, 3, 3, 3), padding=1),
+    conv("3-d 1x1x1", (2, 5, 2, 3, 3), (4, 5, 1, 1, 1), bias=True),
+    conv("3-d strided groups", (2, 6, 7, 5, 6), (4, 3, 3, 2, 3), groups=2, stride=(2, 1, 3), padding="same", **ALL),
+    conv("3-d depthwise", (1, 5, 4, 5, 4), (5, 1, 3, 3, 3), groups=5, padding=1, dilation=(2, 1, 1), bias=True),
+    conv("3-d planes in the padding alone", (1, 2, 2, 3, 3), (3, 2, 2, 2, 2), padding=(3, 0, 1), bias=True),
+    conv("3-d several blocks", (1, 4, 3, 75, 41), (24, 4, 2, 3, 3), padding=1, **ALL),
+    conv("3-d NaN and Inf", (1, 2, 4, 7, 6), (3, 2, 2, 3, 3), padding=1, fill="special", pre=RELU),
 )
 
 CASES: dict[type[Op], tuple[Case, ...]] = {Conv: _CONV}

@@ -19,7 +19,7 @@ def _activate(act: Activation | None, y: Any) -> Any:
     return y if act is None else curve(act, y)
 
 
-def _finish(op: Conv | Linear, y: Any, arrays: tuple[Any, ...]) -> Any:
+def _finish(op: Any, y: Any, arrays: tuple[Any, ...]) -> Any:
     residual = arrays[3] if len(arrays) > 3 else None
     y = _activate(op.epilogue.pre, y)
     return _activate(op.epilogue.post, y if residual is None else y + residual.astype(np.float64))

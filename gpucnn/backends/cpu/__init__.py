@@ -9,12 +9,15 @@ from ...ops import (
     Cast,
     Concat,
     Conv,
+    ConvTranspose,
+    Einsum,
     Flatten,
     GlobalAvgPool,
     Identity,
     Linear,
     LogSoftmax,
     Lookup,
+    MatMul,
     MaxPool,
     MinPool,
     Op,
@@ -27,8 +30,10 @@ from ...ops import (
 )
 from ..base import Impl
 from .backend import CpuBackend
-from .conv import ConvDepthwise, ConvIm2col, ConvPointwise
+from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
+from .conv_transpose import ConvTransposeGemm
 from .linear import LinearGemm
+from .matmul import EinsumMatmul, MatMulBlas
 from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
@@ -48,8 +53,11 @@ from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
 __all__ = ["IMPLS", "CpuBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
-    Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col()),
+    Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col(), ConvVolume()),
+    ConvTranspose: (ConvTransposeGemm(),),
     Linear: (LinearGemm(),),
+    MatMul: (MatMulBlas(),),
+    Einsum: (EinsumMatmul(),),
     MaxPool: (MaxPoolLines(),),
     MinPool: (MinPoolLines(),),
     AvgPool: (AvgPoolLines(),),

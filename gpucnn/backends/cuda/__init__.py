@@ -10,6 +10,8 @@ from ...ops import (
     Cast,
     Concat,
     Conv,
+    ConvTranspose,
+    Einsum,
     Flatten,
     GlobalAvgPool,
     Identity,
@@ -17,6 +19,7 @@ from ...ops import (
     LogSoftmax,
     Lookup,
     LookupConv,
+    MatMul,
     MaxPool,
     MinPool,
     Op,
@@ -31,9 +34,11 @@ from ...ops import (
 from ..base import Impl
 from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
+from .conv_transpose import ConvTransposePhases
 from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel
 from .linear import LinearCublas
+from .matmul import EinsumCublas, MatMulCublas
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, GLUKernel, LookupKernel, PReLUKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import LogSoftmaxKernel, SoftmaxKernel
@@ -44,7 +49,10 @@ __all__ = ["IMPLS", "CudaBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvDepthwiseDirect(), ConvStemMma(), ConvStemSimt(), ConvIgemmMma(), ConvIgemmSimt()),
+    ConvTranspose: (ConvTransposePhases(),),
     Linear: (LinearCublas(),),
+    MatMul: (MatMulCublas(),),
+    Einsum: (EinsumCublas(),),
     MaxPool: (MaxPoolDirect(),),
     MinPool: (MinPoolDirect(),),
     AvgPool: (AvgPoolDirect(),),
