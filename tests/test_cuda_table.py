@@ -25,12 +25,14 @@ from gpucnn.ops import (
     MinPool,
     Op,
     Softmax,
+    Tile,
     TopK,
 )
 
 DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
 WHOLE = "the type is an integer, in which networks move values but compute none"
 NOT_2D = "there is one spatial axis, or three, where images have two"
+MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
@@ -59,6 +61,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
         "float64 to float16, NaN and Inf": DOUBLE,
     },
     BatchNorm: {"float64": DOUBLE},
+    Tile: {"space": MANY_LOOPS, "all axes": MANY_LOOPS},
     Lookup: {"float64": DOUBLE},
     LookupConv: {
         "float64": DOUBLE, "1-d": NOT_2D, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,

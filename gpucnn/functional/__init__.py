@@ -12,6 +12,7 @@ from .conv import *
 from .dense import *
 from .elementwise import *
 from .image import *
+from .moving import *
 from .norm import *
 from .pool import *
 from .ranking import *

@@ -14,7 +14,7 @@ from ..ops import Op
 from ..ops.window import Padding
 from ..spec import Array
 
-__all__ = ["Padding2", "Size2", "T", "apply_op", "padding_of", "pair", "whole"]
+__all__ = ["Padding2", "Size2", "T", "apply_op", "padding_of", "pair", "shape_of", "whole"]
 
 T = TypeVar("T", Array, Value)
 Size2 = int | tuple[int, int]
@@ -27,6 +27,11 @@ def apply_op(op: Op, *inputs: Any) -> tuple[Any, ...]:
     if graph is not None:
         return graph.append(op, [v if v is None or isinstance(v, Value) else np.asarray(v) for v in inputs])
     return plan.evaluate(op, *inputs)
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """Shape of an array, of what NumPy makes one of, or of a value."""
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
 def whole(op: str, name: str, value: Any) -> int:

@@ -7,6 +7,7 @@ from .activation import *
 from .conv import *
 from .linear import *
 from .module import *
+from .moving import *
 from .norm import *
 from .pool import *
 from .shape import *

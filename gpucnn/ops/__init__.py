@@ -8,6 +8,7 @@
 ``elementwise``         Binary, Cast
 ``norm``                BatchNorm
 ``ranking``             TopK
+``moving``              Slice, Expand, Tile, ChannelShuffle, DepthToSpace, SpaceToDepth
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
 ``image``               Lookup, LookupConv
 ======================  ==============================================
@@ -19,6 +20,7 @@ from .conv import *
 from .elementwise import *
 from .image import *
 from .linear import *
+from .moving import *
 from .norm import *
 from .pool import *
 from .ranking import *

@@ -6,8 +6,11 @@ from ...ops import (
     BatchNorm,
     Binary,
     Cast,
+    ChannelShuffle,
     Concat,
     Conv,
+    DepthToSpace,
+    Expand,
     Flatten,
     GlobalAvgPool,
     Identity,
@@ -19,13 +22,17 @@ from ...ops import (
     Pad,
     Reorder,
     Reshape,
+    Slice,
     Softmax,
+    SpaceToDepth,
+    Tile,
     Transpose,
 )
 from ..base import Impl
 from .backend import CpuBackend
 from .conv import ConvDepthwise, ConvIm2col, ConvPointwise
 from .linear import LinearGemm
+from .moving import RouteCopy
 from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
@@ -61,5 +68,11 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Reshape: (CopyOnly(),),
     Flatten: (CopyOnly(),),
     Identity: (CopyOnly(),),
+    Slice: (RouteCopy(),),
+    Expand: (RouteCopy(),),
+    Tile: (RouteCopy(),),
+    ChannelShuffle: (RouteCopy(),),
+    DepthToSpace: (RouteCopy(),),
+    SpaceToDepth: (RouteCopy(),),
 }
 """The rule of choice: the first that supports. The reference stands behind every list."""

@@ -7,8 +7,11 @@ from ...ops import (
     BatchNorm,
     Binary,
     Cast,
+    ChannelShuffle,
     Concat,
     Conv,
+    DepthToSpace,
+    Expand,
     Flatten,
     GlobalAvgPool,
     Identity,
@@ -21,7 +24,10 @@ from ...ops import (
     Pad,
     Reorder,
     Reshape,
+    Slice,
     Softmax,
+    SpaceToDepth,
+    Tile,
     TopK,
     Transpose,
 )
@@ -29,7 +35,7 @@ from ..base import Impl
 from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
 from .depthwise import ConvDepthwiseDirect
-from .layout import ConcatKernel, CopyKernel, PadKernel
+from .layout import ConcatKernel, CopyKernel, PadKernel, RouteKernel
 from .linear import LinearCublas
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
@@ -62,5 +68,11 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Reshape: (CopyKernel(),),
     Flatten: (CopyKernel(),),
     Identity: (CopyKernel(),),
+    Slice: (RouteKernel(),),
+    Expand: (RouteKernel(),),
+    Tile: (RouteKernel(),),
+    ChannelShuffle: (RouteKernel(),),
+    DepthToSpace: (RouteKernel(),),
+    SpaceToDepth: (RouteKernel(),),
 }
 """The rule of choice: the first that supports. The reference stands behind every list."""
