@@ -19,7 +19,22 @@ from typing import Any
 
 import numpy as np
 
-from gpucnn.ops import AdaptiveAvgPool, AvgPool, BatchNorm, Binary, Conv, Epilogue, GlobalAvgPool, Linear, Lookup, LookupConv, Op, Softmax
+from gpucnn.ops import (
+    AdaptiveAvgPool,
+    AvgPool,
+    BatchNorm,
+    Binary,
+    Conv,
+    CumSum,
+    Epilogue,
+    GlobalAvgPool,
+    Linear,
+    Lookup,
+    LookupConv,
+    Op,
+    Reduce,
+    Softmax,
+)
 from gpucnn.spec import spec_of
 
 __all__ = ["FEW", "allowed", "assert_close", "gamma", "local_error", "magnitude", "reduction_length"]
@@ -47,8 +62,10 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
             return prod(arrays[0].shape[2:])
         case AdaptiveAvgPool():
             return prod(n // p + 2 for n, p in zip(arrays[0].shape[2:], op.output_size))
-        case Softmax():
+        case Softmax() | CumSum():
             return arrays[0].shape[op.dim]
+        case Reduce():
+            return prod(arrays[0].shape[a] for a in op.axes(arrays[0].ndim))
         case _:
             return 0
 
@@ -103,6 +120,39 @@ def _softmax_error(op: Softmax, arrays: Arrays, unit: float, sum_eps: float) -> 
     return y * (gamma(x.shape[op.dim] + FEW, sum_eps) + FEW * unit * (distance + spread))
 
 
+def _reduce_error(op: Reduce, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """Sums by their magnitude; what is made of a sum by how steep it is there."""
+    x = arrays[0]
+    axes = op.axes(x.ndim)
+    relative = gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit
+    kept = replace(op, keepdim=True, dtype=None)
+
+    def of(kind: str, values: Any) -> Any:
+        return replace(kept, kind=kind).reference(np, values)[0]
+
+    match op.kind:
+        case "logsumexp":  # x − top is rounded, which exp turns into a relative error of |x − top| roundings
+            y = kept.reference(np, x)[0]
+            share = np.exp(x - y)
+            top = of("amax", np.abs(np.where(np.isfinite(x), x, 0)))
+            distance = np.where(share > 0, np.abs(x - of("amax", x)), 0)
+            error = relative + FEW * unit * of("sum", share * distance) + FEW * unit * (top + np.abs(y))
+        case "log_sum":
+            error = relative * of("sum", np.abs(x)) / np.abs(of("sum", x)) + FEW * unit * np.abs(kept.reference(np, x)[0])
+        case "var" | "std":  # two passes, the second about a mean that is off by `shift`
+            mean, count = of("mean", x), max(prod(x.shape[a] for a in axes), 1)
+            shift = relative * of("mean", np.abs(x))
+            apart = np.abs(x - mean)
+            divisor = max(count - op.correction, 0.0)
+            error = (relative * of("sum_square", apart) + 2 * shift * of("sum", apart) + 2 * count * shift**2) / divisor
+            if op.kind == "std":
+                value = of("var", x)
+                error = np.sqrt(value + error) - np.sqrt(np.maximum(value - error, 0)) + FEW * unit * np.sqrt(value)
+        case _:
+            error = relative * kept.reference(np, np.abs(x))[0]
+    return error if op.keepdim else np.squeeze(error, axes)
+
+
 def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
     """Bound of what rounding may do inside this one op, with inputs taken as exact, stored in ``dtype``: float64, per element."""
     dtype = np.dtype(dtype)
@@ -118,6 +168,8 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
             error = _epilogue_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Softmax):
             error = _softmax_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, Reduce):
+            error = _reduce_error(op, arrays, unit, sum_eps)
         else:
             length = reduction_length(op, arrays)
             error = ((gamma(length + FEW, sum_eps) if length else 0.0) + FEW * unit) * magnitude(op, arrays)

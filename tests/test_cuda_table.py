@@ -12,11 +12,13 @@ from gpucnn.backends.cuda import IMPLS
 from gpucnn.ops import (
     Activation,
     AdaptiveAvgPool,
+    ArgReduce,
     AvgPool,
     BatchNorm,
     Binary,
     Cast,
     Conv,
+    CumSum,
     GlobalAvgPool,
     Linear,
     Lookup,
@@ -24,6 +26,7 @@ from gpucnn.ops import (
     MaxPool,
     MinPool,
     Op,
+    Reduce,
     Softmax,
     Tile,
     TopK,
@@ -33,6 +36,7 @@ DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in fl
 WHOLE = "the type is an integer, in which networks move values but compute none"
 NOT_2D = "there is one spatial axis, or three, where images have two"
 MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
+POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
@@ -61,6 +65,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
         "float64 to float16, NaN and Inf": DOUBLE,
     },
     BatchNorm: {"float64": DOUBLE},
+    **{kind: dict.fromkeys((case.id for case in CASES[kind]), POOLED) for kind in (Reduce, ArgReduce, CumSum)},
     Tile: {"space": MANY_LOOPS, "all axes": MANY_LOOPS},
     Lookup: {"float64": DOUBLE},
     LookupConv: {

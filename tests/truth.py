@@ -17,7 +17,7 @@ from close import FEW, local_error
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.graph import Graph, Value
-from gpucnn.ops import Activation, BatchNorm, Binary, Conv, Linear, MaxPool, MinPool, Op, Pad, Softmax
+from gpucnn.ops import Activation, BatchNorm, Binary, Conv, Linear, MaxPool, MinPool, Op, Pad, Reduce, Softmax
 from gpucnn.passes import PASSES
 from gpucnn.spec import Spec
 
@@ -60,6 +60,12 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             raise NotImplementedError("a quotient has no bound")
         case BatchNorm():
             return replace(op).reference(np, e, 0 * values[1], values[2], None if values[3] is None else np.abs(values[3]))[0]
+        case Reduce("amax" | "amin" | "logsumexp"):  # no further apart than the values that are furthest apart
+            return replace(op, kind="amax").reference(np, e)[0]
+        case Reduce("prod" | "log_sum" | "var" | "std"):
+            raise NotImplementedError(f"{op.kind} has no bound here")
+        case Reduce("sum_square"):
+            return replace(op, kind="sum").reference(np, 2 * np.abs(values[0]) * e + e * e)[0]
         case Pad():
             return replace(op, value=0.0).reference(np, e)[0]
         case MinPool():  # two minima are no further apart than the values that are furthest apart

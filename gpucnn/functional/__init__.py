@@ -8,6 +8,7 @@ One file a family; each says in its ``__all__`` what is public.
 from .activation import *
 from .base import Padding2 as Padding2
 from .base import Size2 as Size2
+from .channels import *
 from .conv import *
 from .dense import *
 from .elementwise import *
@@ -16,4 +17,6 @@ from .moving import *
 from .norm import *
 from .pool import *
 from .ranking import *
+from .reduce import *
 from .shape import *
+from .statistics import *

@@ -10,14 +10,15 @@ import numpy as np
 from .. import plan
 from ..errors import ShapeError
 from ..graph import Value
-from ..ops import Op
+from ..ops import Op, Reduce
 from ..ops.window import Padding
 from ..spec import Array
 
-__all__ = ["Padding2", "Size2", "T", "apply_op", "padding_of", "pair", "shape_of", "whole"]
+__all__ = ["Dims", "Padding2", "Size2", "T", "apply_op", "dims_of", "dtype_of", "padding_of", "pair", "reduce", "shape_of", "whole"]
 
 T = TypeVar("T", Array, Value)
 Size2 = int | tuple[int, int]
+Dims = int | Sequence[int] | None
 Padding2 = int | str | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 
 
@@ -32,6 +33,22 @@ def apply_op(op: Op, *inputs: Any) -> tuple[Any, ...]:
 def shape_of(x: Any) -> tuple[int, ...]:
     """Shape of an array, of what NumPy makes one of, or of a value."""
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+def dims_of(op: str, dim: Dims) -> tuple[int, ...]:
+    """One axis, several, or none as a tuple."""
+    listed = () if dim is None else (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    return tuple(whole(op, "dim", d) for d in listed)
+
+
+def dtype_of(x: Any) -> np.dtype[Any]:
+    """Dtype of an array, of what NumPy makes one of, or of a value."""
+    return np.dtype(x.dtype) if hasattr(x, "dtype") else np.asarray(x).dtype
+
+
+def reduce(kind: str, x: Any, dim: Dims, keepdim: bool, **fields: Any) -> Any:
+    """Record or compute a reduction."""
+    return apply_op(Reduce(kind, dims_of(kind, dim), bool(keepdim), **fields), x)[0]
 
 
 def whole(op: str, name: str, value: Any) -> int:

@@ -4,10 +4,10 @@ One file a family; each says in its ``__all__`` what is public.
 """
 
 from .activation import *
+from .channels import *
 from .conv import *
 from .linear import *
 from .module import *
-from .moving import *
 from .norm import *
 from .pool import *
 from .shape import *

@@ -8,7 +8,9 @@
 ``elementwise``         Binary, Cast
 ``norm``                BatchNorm
 ``ranking``             TopK
-``moving``              Slice, Expand, Tile, ChannelShuffle, DepthToSpace, SpaceToDepth
+``reduce``              Reduce, ArgReduce, CumSum
+``moving``              Slice, Expand, Tile
+``channels``            ChannelShuffle, DepthToSpace, SpaceToDepth
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
 ``image``               Lookup, LookupConv
 ======================  ==============================================
@@ -16,6 +18,7 @@
 
 from .activation import *
 from .base import Op as Op
+from .channels import *
 from .conv import *
 from .elementwise import *
 from .image import *
@@ -24,4 +27,5 @@ from .moving import *
 from .norm import *
 from .pool import *
 from .ranking import *
+from .reduce import *
 from .shape import *

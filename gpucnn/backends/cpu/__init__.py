@@ -20,6 +20,7 @@ from ...ops import (
     MinPool,
     Op,
     Pad,
+    Reduce,
     Reorder,
     Reshape,
     Slice,
@@ -45,6 +46,7 @@ from .pointwise import (
     SoftmaxRows,
 )
 from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
+from .reduce import ReduceUfunc
 
 __all__ = ["IMPLS", "CpuBackend"]
 
@@ -68,6 +70,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Reshape: (CopyOnly(),),
     Flatten: (CopyOnly(),),
     Identity: (CopyOnly(),),
+    Reduce: (ReduceUfunc(),),
     Slice: (RouteCopy(),),
     Expand: (RouteCopy(),),
     Tile: (RouteCopy(),),
