@@ -17,7 +17,7 @@ from close import FEW, local_error
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.graph import Graph, Value
-from gpucnn.ops import Activation, BatchNorm, Binary, Conv, Linear, MaxPool, MinPool, Op, Pad, Reduce, Softmax
+from gpucnn.ops import Activation, BatchNorm, Binary, Conv, Gather, GatherElements, Linear, MaxPool, MinPool, Op, Pad, Reduce, Softmax
 from gpucnn.passes import PASSES
 from gpucnn.spec import Spec
 
@@ -66,6 +66,8 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             raise NotImplementedError(f"{op.kind} has no bound here")
         case Reduce("sum_square"):
             return replace(op, kind="sum").reference(np, 2 * np.abs(values[0]) * e + e * e)[0]
+        case Gather() | GatherElements():
+            return op.reference(np, e, values[1])[0]
         case Pad():
             return replace(op, value=0.0).reference(np, e)[0]
         case MinPool():  # two minima are no further apart than the values that are furthest apart
@@ -81,12 +83,12 @@ def truth(graph: Graph, feeds: Mapping[str, Any], dtype: Any = np.float32) -> di
     """
     known: dict[Value, tuple[Any, Any]] = {}
     for name, v in graph.inputs.items():
-        wide = feeds[name].astype(np.float64)
+        wide = feeds[name].astype(np.float64) if v.dtype.kind == "f" else feeds[name]
         known[v] = wide, np.zeros(v.shape) if dtype == np.float32 else np.abs(wide) * float(np.finfo(dtype).eps)
     for node in graph.nodes:
         for v in node.inputs:
             if v is not None and v.is_constant:
-                known[v] = (np.asarray(v.data, np.float64), np.zeros(v.shape))
+                known[v] = (np.asarray(v.data, np.float64 if v.dtype.kind == "f" else v.dtype), np.zeros(v.shape))
         values = tuple(None if v is None else known[v][0] for v in node.inputs)
         errors = tuple(None if v is None else known[v][1] for v in node.inputs)
         largest = tuple(None if v is None else np.abs(v) + e for v, e in zip(values, errors))

@@ -12,6 +12,7 @@ from .channels import *
 from .conv import *
 from .dense import *
 from .elementwise import *
+from .gather import *
 from .image import *
 from .moving import *
 from .norm import *

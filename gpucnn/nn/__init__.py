@@ -9,5 +9,6 @@ from .conv import *
 from .linear import *
 from .module import *
 from .norm import *
+from .pad import *
 from .pool import *
 from .shape import *

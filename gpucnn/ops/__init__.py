@@ -9,6 +9,7 @@
 ``norm``                BatchNorm
 ``ranking``             TopK
 ``reduce``              Reduce, ArgReduce, CumSum
+``gather``              Gather, GatherElements
 ``moving``              Slice, Expand, Tile
 ``channels``            ChannelShuffle, DepthToSpace, SpaceToDepth
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
@@ -21,6 +22,7 @@ from .base import Op as Op
 from .channels import *
 from .conv import *
 from .elementwise import *
+from .gather import *
 from .image import *
 from .linear import *
 from .moving import *
