@@ -62,8 +62,7 @@ class Gather(Op):
 
     def keeps_batch(self, batched: tuple[bool, ...], *specs: Spec) -> bool:
         """From a batch by places that are the same for all, along another axis; or by a batch of places from one table."""
-        first = self.dim % specs[0].ndim == 0
-        return (batched == (True, False) and not first) or (batched == (False, True) and first)
+        return batched == ((False, True) if self.dim % specs[0].ndim == 0 else (True, False))
 
 
 @dataclass(frozen=True)
@@ -109,6 +108,8 @@ class GatherElements(Op):
         return 0
 
     def keeps_batch(self, batched: tuple[bool, ...], *specs: Spec) -> bool:
-        """Where both are batched and another axis is searched; or by a batch of places from one table."""
-        first = self.dim % specs[0].ndim == 0
-        return (batched == (True, True) and not first) or (batched == (False, True) and first)
+        """Where both are batched, of one size, and another axis is searched; or by a batch of places from one table."""
+        x, indices = specs
+        if self.dim % x.ndim == 0:
+            return batched == (False, True)
+        return batched == (True, True) and x.shape[0] == indices.shape[0]
