@@ -33,6 +33,7 @@ from gpucnn.ops import (
     LookupConv,
     Op,
     Reduce,
+    Resize,
     Softmax,
 )
 from gpucnn.spec import spec_of
@@ -66,6 +67,8 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
             return arrays[0].shape[op.dim]
         case Reduce():
             return prod(arrays[0].shape[a] for a in op.axes(arrays[0].ndim))
+        case Resize():
+            return op.reduction_length(spec_of(arrays[0]))
         case _:
             return 0
 
@@ -76,6 +79,23 @@ def _wide(arrays: Arrays) -> Arrays:
 
 def _abs(arrays: Arrays) -> Arrays:
     return tuple(None if a is None else np.abs(a) for a in arrays)
+
+
+def _resized(op: Resize, x: Any, steep: int | None) -> Any:
+    """Absolute values with absolute weights; along axis number ``steep`` by 2, which no weight is steeper than."""
+    y = np.abs(x)
+    for axis, (dim, places, weights, _) in enumerate(op.taps(spec_of(x))):
+        by = np.full_like(weights, 2) if axis == steep else np.abs(weights)
+        y = sum(np.moveaxis(np.moveaxis(np.take(y, p, dim), dim, -1) * w, -1, dim) for p, w in zip(places.T, by.T))
+    return y
+
+
+def _resize_error(op: Resize, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """The sum's bound, and what a few roundings of a place do to the weights: places are float64, as far along as the axis is long."""
+    x = arrays[0]
+    sums = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * _resized(op, x, None)
+    shifts = (FEW * float(np.finfo(np.float64).eps) * max(x.shape[d], n) for d, n in zip(op.dims, op.sizes))
+    return sums + sum(shift * _resized(op, x, axis) for axis, shift in enumerate(shifts))
 
 
 def magnitude(op: Op, arrays: Arrays) -> Any:
@@ -90,6 +110,8 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
             x, mean, var, weight, bias = (*arrays, None, None)[:5]
             x, mean, weight, bias = _abs((x, mean, weight, bias))
             return op.reference(np, x, -mean, var, weight, bias)[0]
+        case Resize():
+            return _resized(op, arrays[0], None)
         case AvgPool(divisor_override=int(d)):
             return replace(op, divisor_override=abs(d)).reference(np, *_abs(arrays))[0]
         case _:
@@ -168,6 +190,8 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
             error = _epilogue_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Softmax):
             error = _softmax_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, Resize):
+            error = _resize_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Reduce):
             error = _reduce_error(op, arrays, unit, sum_eps)
         else:

@@ -29,6 +29,7 @@ from gpucnn.ops import (
     MinPool,
     Op,
     Reduce,
+    Resize,
     Softmax,
     Tile,
     TopK,
@@ -40,6 +41,7 @@ NOT_2D = "there is one spatial axis, or three, where images have two"
 MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
 POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
 NO_PLACES = "classification networks have no values that name places"
+ONE_SIZE = "classification networks do not resize maps"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
@@ -70,6 +72,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     BatchNorm: {"float64": DOUBLE},
     **{kind: dict.fromkeys((case.id for case in CASES[kind]), POOLED) for kind in (Reduce, ArgReduce, CumSum)},
     **{kind: dict.fromkeys((case.id for case in CASES[kind]), NO_PLACES) for kind in (Gather, GatherElements)},
+    Resize: dict.fromkeys((case.id for case in CASES[Resize]), ONE_SIZE),
     Tile: {"space": MANY_LOOPS, "all axes": MANY_LOOPS},
     Lookup: {"float64": DOUBLE},
     LookupConv: {

@@ -12,12 +12,27 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from close import FEW, local_error
+from close import FEW, local_error, magnitude
 
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.graph import Graph, Value
-from gpucnn.ops import Activation, BatchNorm, Binary, Conv, Gather, GatherElements, Linear, MaxPool, MinPool, Op, Pad, Reduce, Softmax
+from gpucnn.ops import (
+    Activation,
+    BatchNorm,
+    Binary,
+    Conv,
+    Gather,
+    GatherElements,
+    Linear,
+    MaxPool,
+    MinPool,
+    Op,
+    Pad,
+    Reduce,
+    Resize,
+    Softmax,
+)
 from gpucnn.passes import PASSES
 from gpucnn.spec import Spec
 
@@ -68,6 +83,8 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             return replace(op, kind="sum").reference(np, 2 * np.abs(values[0]) * e + e * e)[0]
         case Gather() | GatherElements():
             return op.reference(np, e, values[1])[0]
+        case Resize():
+            return magnitude(op, (e,))
         case Pad():
             return replace(op, value=0.0).reference(np, e)[0]
         case MinPool():  # two minima are no further apart than the values that are furthest apart

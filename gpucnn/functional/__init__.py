@@ -19,5 +19,6 @@ from .norm import *
 from .pool import *
 from .ranking import *
 from .reduce import *
+from .resize import *
 from .shape import *
 from .statistics import *

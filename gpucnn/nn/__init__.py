@@ -11,4 +11,5 @@ from .module import *
 from .norm import *
 from .pad import *
 from .pool import *
+from .resize import *
 from .shape import *

@@ -12,6 +12,7 @@
 ``gather``              Gather, GatherElements
 ``moving``              Slice, Expand, Tile
 ``channels``            ChannelShuffle, DepthToSpace, SpaceToDepth
+``resize``              Resize
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
 ``image``               Lookup, LookupConv
 ======================  ==============================================
@@ -30,4 +31,5 @@ from .norm import *
 from .pool import *
 from .ranking import *
 from .reduce import *
+from .resize import *
 from .shape import *

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gpucnn.ops import Op
 
-from . import activation, elementwise, gather, image, moving, ranking, reduce, shape
+from . import activation, elementwise, gather, image, moving, ranking, reduce, resize, shape
 from . import conv as _conv
 from . import linear as _linear
 from . import norm as _norm
@@ -25,6 +25,6 @@ __all__ = [
     "lookup_conv", "norm", "of", "pool",
 ]  # fmt: skip
 
-_FAMILIES = (_conv, _linear, _pool, activation, ranking, elementwise, _norm, shape, moving, gather, reduce, image)
+_FAMILIES = (_conv, _linear, _pool, activation, ranking, elementwise, _norm, shape, moving, gather, reduce, resize, image)
 
 CASES: dict[type[Op], tuple[Case, ...]] = {kind: cases for family in _FAMILIES for kind, cases in family.CASES.items()}

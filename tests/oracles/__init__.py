@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from gpucnn.ops import Op
 
-from . import activation, conv, elementwise, gather, image, moving, norm, pool, ranking, reduce, shape
+from . import activation, conv, elementwise, gather, image, moving, norm, pool, ranking, reduce, resize, shape
 from .base import Oracle
 
 __all__ = ["ORACLES", "UNLIKE_ONNX"]
 
-_FAMILIES = (conv, pool, activation, ranking, elementwise, norm, shape, moving, gather, reduce, image)
+_FAMILIES = (conv, pool, activation, ranking, elementwise, norm, shape, moving, gather, reduce, resize, image)
 
 ORACLES: dict[type[Op], tuple[Oracle, ...]] = {kind: found for family in _FAMILIES for kind, found in family.ORACLES.items()}
 
