@@ -28,6 +28,7 @@ from gpucnn.ops import (
     Binary,
     Conv,
     ConvTranspose,
+    CumSum,
     Einsum,
     Epilogue,
     GlobalAvgPool,
@@ -38,6 +39,8 @@ from gpucnn.ops import (
     MatMul,
     Op,
     PReLU,
+    Reduce,
+    Resize,
     Softmax,
 )
 from gpucnn.spec import spec_of
@@ -73,8 +76,12 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
             return prod(arrays[0].shape[2:])
         case AdaptiveAvgPool():
             return prod(n // p + 2 for n, p in zip(arrays[0].shape[2:], op.output_size))
-        case Softmax() | LogSoftmax():
+        case Softmax() | LogSoftmax() | CumSum():
             return arrays[0].shape[op.dim]
+        case Reduce():
+            return prod(arrays[0].shape[a] for a in op.axes(arrays[0].ndim))
+        case Resize():
+            return op.reduction_length(spec_of(arrays[0]))
         case _:
             return 0
 
@@ -85,6 +92,23 @@ def _wide(arrays: Arrays) -> Arrays:
 
 def _abs(arrays: Arrays) -> Arrays:
     return tuple(None if a is None else np.abs(a) for a in arrays)
+
+
+def _resized(op: Resize, x: Any, steep: int | None) -> Any:
+    """Absolute values with absolute weights; along axis number ``steep`` by 2, which no weight is steeper than."""
+    y = np.abs(x)
+    for axis, (dim, places, weights, _) in enumerate(op.taps(spec_of(x))):
+        by = np.full_like(weights, 2) if axis == steep else np.abs(weights)
+        y = sum(np.moveaxis(np.moveaxis(np.take(y, p, dim), dim, -1) * w, -1, dim) for p, w in zip(places.T, by.T))
+    return y
+
+
+def _resize_error(op: Resize, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """The sum's bound, and what a few roundings of a place do to the weights: places are float64, as far along as the axis is long."""
+    x = arrays[0]
+    sums = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * _resized(op, x, None)
+    shifts = (FEW * float(np.finfo(np.float64).eps) * max(x.shape[d], n) for d, n in zip(op.dims, op.sizes))
+    return sums + sum(shift * _resized(op, x, axis) for axis, shift in enumerate(shifts))
 
 
 def magnitude(op: Op, arrays: Arrays) -> Any:
@@ -103,6 +127,8 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
             x, mean, var, weight, bias = (*arrays, None, None)[:5]
             x, mean, weight, bias = _abs((x, mean, weight, bias))
             return op.reference(np, x, -mean, var, weight, bias)[0]
+        case Resize():
+            return _resized(op, arrays[0], None)
         case AvgPool(divisor_override=int(d)):
             return replace(op, divisor_override=abs(d)).reference(np, *_abs(arrays))[0]
         case _:
@@ -149,6 +175,39 @@ def _log_softmax_error(op: LogSoftmax, arrays: Arrays, unit: float, sum_eps: flo
     return gamma(x.shape[op.dim] + FEW, sum_eps) + FEW * unit * (spread + below + np.log(x.shape[op.dim]))
 
 
+def _reduce_error(op: Reduce, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """Sums by their magnitude; what is made of a sum by how steep it is there."""
+    x = arrays[0]
+    axes = op.axes(x.ndim)
+    relative = gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit
+    kept = replace(op, keepdim=True, dtype=None)
+
+    def of(kind: str, values: Any) -> Any:
+        return replace(kept, kind=kind).reference(np, values)[0]
+
+    match op.kind:
+        case "logsumexp":  # x − top is rounded, which exp turns into a relative error of |x − top| roundings
+            y = kept.reference(np, x)[0]
+            share = np.exp(x - y)
+            top = of("amax", np.abs(np.where(np.isfinite(x), x, 0)))
+            distance = np.where(share > 0, np.abs(x - of("amax", x)), 0)
+            error = relative + FEW * unit * of("sum", share * distance) + FEW * unit * (top + np.abs(y))
+        case "log_sum":
+            error = relative * of("sum", np.abs(x)) / np.abs(of("sum", x)) + FEW * unit * np.abs(kept.reference(np, x)[0])
+        case "var" | "std":  # two passes, the second about a mean that is off by `shift`
+            mean, count = of("mean", x), max(prod(x.shape[a] for a in axes), 1)
+            shift = relative * of("mean", np.abs(x))
+            apart = np.abs(x - mean)
+            divisor = max(count - op.correction, 0.0)
+            error = (relative * of("sum_square", apart) + 2 * shift * of("sum", apart) + 2 * count * shift**2) / divisor
+            if op.kind == "std":
+                value = of("var", x)
+                error = np.sqrt(value + error) - np.sqrt(np.maximum(value - error, 0)) + FEW * unit * np.sqrt(value)
+        case _:
+            error = relative * kept.reference(np, np.abs(x))[0]
+    return error if op.keepdim else np.squeeze(error, axes)
+
+
 def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
     """Bound of what rounding may do inside this one op, with inputs taken as exact, stored in ``dtype``: float64, per element."""
     dtype = np.dtype(dtype)
@@ -166,6 +225,10 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
             error = _softmax_error(op, arrays, unit, sum_eps)
         elif isinstance(op, LogSoftmax):
             error = _log_softmax_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, Resize):
+            error = _resize_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, Reduce):
+            error = _reduce_error(op, arrays, unit, sum_eps)
         else:
             length = reduction_length(op, arrays)
             error = ((gamma(length + FEW, sum_eps) if length else 0.0) + FEW * unit) * magnitude(op, arrays)

@@ -14,13 +14,17 @@ from gpucnn.ops import (
     GLU,
     Activation,
     AdaptiveAvgPool,
+    ArgReduce,
     AvgPool,
     BatchNorm,
     Binary,
     Cast,
     Conv,
     ConvTranspose,
+    CumSum,
     Einsum,
+    Gather,
+    GatherElements,
     GlobalAvgPool,
     Linear,
     LogSoftmax,
@@ -31,7 +35,10 @@ from gpucnn.ops import (
     MinPool,
     Op,
     PReLU,
+    Reduce,
+    Resize,
     Softmax,
+    Tile,
     TopK,
 )
 
@@ -39,6 +46,10 @@ DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in fl
 WHOLE = "the type is an integer, in which networks move values but compute none"
 NOT_2D = "there is one spatial axis, or three, where images have two"
 VOLUME = "there are three spatial axes, where images have two"
+MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
+POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
+NO_PLACES = "classification networks have no values that name places"
+ONE_SIZE = "classification networks do not resize maps"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
 NOT_A_PRODUCT = "a diagonal, a sum over one operand, a scalar, other than two operands, or a stretched axis: no stack of matrix products"
@@ -84,6 +95,10 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
         "float64 to float16, NaN and Inf": DOUBLE,
     },
     BatchNorm: {"float64": DOUBLE},
+    **{kind: dict.fromkeys((case.id for case in CASES[kind]), POOLED) for kind in (Reduce, ArgReduce, CumSum)},
+    **{kind: dict.fromkeys((case.id for case in CASES[kind]), NO_PLACES) for kind in (Gather, GatherElements)},
+    Resize: dict.fromkeys((case.id for case in CASES[Resize]), ONE_SIZE),
+    Tile: {"space": MANY_LOOPS, "all axes": MANY_LOOPS},
     Lookup: {"float64": DOUBLE},
     LookupConv: {
         "float64": DOUBLE, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from close import FEW, local_error
+from close import FEW, local_error, magnitude
 from curves import carried
 
 from gpucnn import plan
@@ -26,6 +26,8 @@ from gpucnn.ops import (
     Conv,
     ConvTranspose,
     Einsum,
+    Gather,
+    GatherElements,
     Linear,
     LogSoftmax,
     MatMul,
@@ -34,6 +36,8 @@ from gpucnn.ops import (
     Op,
     Pad,
     PReLU,
+    Reduce,
+    Resize,
     Softmax,
 )
 from gpucnn.passes import PASSES
@@ -90,6 +94,16 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             raise NotImplementedError("a quotient has no bound")
         case BatchNorm():
             return replace(op).reference(np, e, 0 * values[1], values[2], None if values[3] is None else np.abs(values[3]))[0]
+        case Reduce("amax" | "amin" | "logsumexp"):  # no further apart than the values that are furthest apart
+            return replace(op, kind="amax").reference(np, e)[0]
+        case Reduce("prod" | "log_sum" | "var" | "std"):
+            raise NotImplementedError(f"{op.kind} has no bound here")
+        case Reduce("sum_square"):
+            return replace(op, kind="sum").reference(np, 2 * np.abs(values[0]) * e + e * e)[0]
+        case Gather() | GatherElements():
+            return op.reference(np, e, values[1])[0]
+        case Resize():
+            return magnitude(op, (e,))
         case Pad():
             return replace(op, value=0.0).reference(np, e)[0]
         case MinPool():  # two minima are no further apart than the values that are furthest apart
@@ -105,12 +119,12 @@ def truth(graph: Graph, feeds: Mapping[str, Any], dtype: Any = np.float32) -> di
     """
     known: dict[Value, tuple[Any, Any]] = {}
     for name, v in graph.inputs.items():
-        wide = feeds[name].astype(np.float64)
+        wide = feeds[name].astype(np.float64) if v.dtype.kind == "f" else feeds[name]
         known[v] = wide, np.zeros(v.shape) if dtype == np.float32 else np.abs(wide) * float(np.finfo(dtype).eps)
     for node in graph.nodes:
         for v in node.inputs:
             if v is not None and v.is_constant:
-                known[v] = (np.asarray(v.data, np.float64), np.zeros(v.shape))
+                known[v] = (np.asarray(v.data, np.float64 if v.dtype.kind == "f" else v.dtype), np.zeros(v.shape))
         values = tuple(None if v is None else known[v][0] for v in node.inputs)
         errors = tuple(None if v is None else known[v][1] for v in node.inputs)
         largest = tuple(None if v is None else np.abs(v) + e for v, e in zip(values, errors))

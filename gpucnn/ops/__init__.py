@@ -12,6 +12,11 @@
 ``elementwise``         Binary, Cast
 ``norm``                BatchNorm
 ``ranking``             TopK
+``reduce``              Reduce, ArgReduce, CumSum
+``gather``              Gather, GatherElements
+``moving``              Slice, Expand, Tile
+``channels``            ChannelShuffle, DepthToSpace, SpaceToDepth
+``resize``              Resize
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
 ``image``               Lookup, LookupConv
 ======================  ==============================================
@@ -19,15 +24,20 @@
 
 from .activation import *
 from .base import Op as Op
+from .channels import *
 from .conv import *
 from .conv_transpose import *
 from .einsum import *
 from .elementwise import *
+from .gather import *
 from .image import *
 from .linear import *
 from .matmul import *
+from .moving import *
 from .norm import *
 from .pool import *
 from .ranking import *
+from .reduce import *
+from .resize import *
 from .shape import *
 from .softmax import *

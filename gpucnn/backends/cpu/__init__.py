@@ -7,10 +7,13 @@ from ...ops import (
     BatchNorm,
     Binary,
     Cast,
+    ChannelShuffle,
     Concat,
     Conv,
     ConvTranspose,
+    DepthToSpace,
     Einsum,
+    Expand,
     Flatten,
     GlobalAvgPool,
     Identity,
@@ -23,9 +26,13 @@ from ...ops import (
     Op,
     Pad,
     PReLU,
+    Reduce,
     Reorder,
     Reshape,
+    Slice,
     Softmax,
+    SpaceToDepth,
+    Tile,
     Transpose,
 )
 from ..base import Impl
@@ -34,6 +41,7 @@ from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
 from .conv_transpose import ConvTransposeGemm
 from .linear import LinearGemm
 from .matmul import EinsumMatmul, MatMulBlas
+from .moving import RouteCopy
 from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
@@ -49,6 +57,7 @@ from .pointwise import (
     SoftmaxRows,
 )
 from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
+from .reduce import ReduceUfunc
 
 __all__ = ["IMPLS", "CpuBackend"]
 
@@ -78,5 +87,12 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Reshape: (CopyOnly(),),
     Flatten: (CopyOnly(),),
     Identity: (CopyOnly(),),
+    Reduce: (ReduceUfunc(),),
+    Slice: (RouteCopy(),),
+    Expand: (RouteCopy(),),
+    Tile: (RouteCopy(),),
+    ChannelShuffle: (RouteCopy(),),
+    DepthToSpace: (RouteCopy(),),
+    SpaceToDepth: (RouteCopy(),),
 }
 """The rule of choice: the first that supports. The reference stands behind every list."""

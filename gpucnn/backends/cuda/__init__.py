@@ -8,10 +8,13 @@ from ...ops import (
     BatchNorm,
     Binary,
     Cast,
+    ChannelShuffle,
     Concat,
     Conv,
     ConvTranspose,
+    DepthToSpace,
     Einsum,
+    Expand,
     Flatten,
     GlobalAvgPool,
     Identity,
@@ -27,7 +30,10 @@ from ...ops import (
     PReLU,
     Reorder,
     Reshape,
+    Slice,
     Softmax,
+    SpaceToDepth,
+    Tile,
     TopK,
     Transpose,
 )
@@ -36,7 +42,7 @@ from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
 from .conv_transpose import ConvTransposePhases
 from .depthwise import ConvDepthwiseDirect
-from .layout import ConcatKernel, CopyKernel, PadKernel
+from .layout import ConcatKernel, CopyKernel, PadKernel, RouteKernel
 from .linear import LinearCublas
 from .matmul import EinsumCublas, MatMulCublas
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, GLUKernel, LookupKernel, PReLUKernel
@@ -76,5 +82,11 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Reshape: (CopyKernel(),),
     Flatten: (CopyKernel(),),
     Identity: (CopyKernel(),),
+    Slice: (RouteKernel(),),
+    Expand: (RouteKernel(),),
+    Tile: (RouteKernel(),),
+    ChannelShuffle: (RouteKernel(),),
+    DepthToSpace: (RouteKernel(),),
+    SpaceToDepth: (RouteKernel(),),
 }
 """The rule of choice: the first that supports. The reference stands behind every list."""
