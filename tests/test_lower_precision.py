@@ -9,7 +9,7 @@ from truth import Planned, assert_true, draw_feeds, record, truth
 from gpucnn import functional as F
 from gpucnn.errors import UnsupportedError
 from gpucnn.graph import Graph
-from gpucnn.ops import BatchNorm, Cast, Conv, Linear, Softmax
+from gpucnn.ops import Activation, BatchNorm, Cast, Conv, Linear, Softmax
 from gpucnn.passes import PASSES_FLOAT16, SIMPLIFY, lower_precision
 from gpucnn.spec import Spec
 
@@ -118,10 +118,21 @@ def test_scores_leave_as_float32_sums():
     assert [v.dtype for v in graph.outputs.values()] == [np.float32, np.int64]
 
 
+def test_probabilities_leave_as_float32():
+    """A sigmoid in a dense layer's epilogue, and one behind a convolution's mean, which reads float32."""
+    graph = lowered(lambda x: F.sigmoid(pooled(conv(x))))
+    assert [op.out_dtype for op in ops(graph, Linear)] == ["float32"]
+    assert [op.dtype for op in ops(graph, Cast)] == ["float16"]
+    graph = lowered(lambda x: F.sigmoid(F.global_avg_pool2d(conv(x))))
+    (node,) = (node for node in graph.nodes if isinstance(node.op, Activation))
+    assert node.specs[0].dtype == node.outputs[0].dtype == np.float32
+
+
 @pytest.mark.parametrize(
     "forward",
     [
         lambda x: F.relu(pooled(x)) * 2,
+        lambda x: F.sigmoid(pooled(x)) * 2,
         lambda x: (lambda y: (y, F.tanh(y)))(pooled(x)),
         lambda x: F.softmax(pooled(x), 1) * 2,
     ],
