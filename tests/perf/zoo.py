@@ -46,7 +46,8 @@ def main() -> int:
         return 0
     names = [name for name in common() if fnmatchcase(name, args.only)]
     if args.states:
-        STATES.write_text(json.dumps({name: state(name) for name in names}, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        rows = ",\n".join(f" {json.dumps(name)}: {json.dumps(state(name))}" for name in names)
+        STATES.write_text(f"{{\n{rows}\n}}\n", "utf-8")
         return 0
     return run(names)
 
