@@ -1,4 +1,5 @@
 """A small net of every family of the zoo, from end to end on the CPU: no step by reference, every step and the scores as they should be.
+A GPU has a kernel for each of their steps too; what those compute is `test_cuda_impls.py`'s business.
 
 Each step is held to its op's reference on the inputs that it gets there, within the bound computed for that op. What the passes make of
 the net is held to the net in float64, with the same net computed op by op in float32 as the yardstick: a worst case composed over so many
@@ -14,11 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 from close import assert_close
+from emulated import EmulatorDriver
 from truth import Planned
 
 import gpucnn
-from gpucnn import nn
+from gpucnn import nn, plan
+from gpucnn.backends.cuda import CudaBackend
 from gpucnn.graph import Graph
+from gpucnn.passes import PASSES, PASSES_FLOAT16
 from gpucnn.spec import Spec
 from gpucnn.zoo.alexnet import AlexNet
 from gpucnn.zoo.convnext import ConvNeXt
@@ -129,3 +133,10 @@ def test_compiled_scores_are_the_nets(family):
     assert limit < distance(true[0], true[1]) / 100, "the scores say nothing of the image"
     assert distance(few, true) <= limit
     assert distance(many[:2], true) <= limit
+
+
+@pytest.mark.parametrize("passes", [PASSES, PASSES_FLOAT16], ids=["float32", "float16"])
+@pytest.mark.parametrize("family", NETS)
+def test_a_gpu_has_a_kernel_for_every_step(family, passes):
+    planned = plan.compile(recorded(family, images(family, 2)), CudaBackend(EmulatorDriver()), passes=passes)
+    assert [step.node.op.name for step in planned.slow_steps] == []

@@ -3,7 +3,8 @@
 LeNet-5, EfficientNet-Lite, and every convolutional network for classification that torchvision has, under its names and with
 its state dicts: AlexNet, ConvNeXt, DenseNet, EfficientNet and EfficientNetV2, GoogLeNet, Inception v3, MNASNet, MobileNetV2 and
 V3, RegNet X and Y, ResNet, ResNeXt, ShuffleNetV2, SqueezeNet, VGG, Wide ResNet. A network costs nothing to build: weights are
-made when they are first read.
+made when they are first read. Photographs are prepared as for the first of its published weights, which torchvision calls
+IMAGENET1K_V1; for others pass ``preprocess``: most of IMAGENET1K_V2 want ``Preprocess(resize=232)``.
 
 >>> list("resnet1*")
 ['resnet18', 'resnet101', 'resnet152']
