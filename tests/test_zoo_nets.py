@@ -31,7 +31,6 @@ from gpucnn.zoo.efficientnet import EfficientNet, Stage
 from gpucnn.zoo.efficientnet_lite import EfficientNetLite
 from gpucnn.zoo.googlenet import GoogLeNet
 from gpucnn.zoo.inception import InceptionV3
-from gpucnn.zoo.lenet import LeNet5
 from gpucnn.zoo.mnasnet import MNASNet
 from gpucnn.zoo.mobilenet import MobileNetV2
 from gpucnn.zoo.mobilenet_v3 import MobileNetV3

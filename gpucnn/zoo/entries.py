@@ -68,8 +68,8 @@ def _cubic(size: int, resize: int) -> Preprocess:
     return Preprocess((size, size), resize, "bicubic")
 
 
-def _centred(size: int, resize: int, interpolation: str = "bilinear") -> Preprocess:
-    """Values from −1 to 1. GoogLeNet and Inception v3 in torchvision convert to that inside, where their weights are published."""
+def _half(size: int, resize: int, interpolation: str = "bilinear") -> Preprocess:
+    """Mean and deviation of a half: −1 to 1. GoogLeNet and Inception v3 in torchvision convert to that themselves (``transform_input``)."""
     return Preprocess((size, size), resize, interpolation, mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
@@ -117,8 +117,8 @@ ENTRIES: dict[str, Entry] = {
     "densenet161": _net(partial(DenseNet, 96, 48, (6, 12, 36, 24)), 28_681_000, "classifier.weight"),
     "densenet169": _net(partial(DenseNet, 64, 32, (6, 12, 32, 32)), 14_149_480, "classifier.weight"),
     "densenet201": _net(partial(DenseNet, 64, 32, (6, 12, 48, 32)), 20_013_928, "classifier.weight"),
-    "googlenet": _net(GoogLeNet, 6_624_904, "fc.weight", _centred(224, 256)),
-    "inception_v3": _net(InceptionV3, 23_834_568, "fc.weight", _centred(299, 342)),
+    "googlenet": _net(GoogLeNet, 6_624_904, "fc.weight", _half(224, 256)),
+    "inception_v3": _net(InceptionV3, 23_834_568, "fc.weight", _half(299, 342)),
     "shufflenet_v2_x0_5": _net(partial(ShuffleNetV2, (48, 96, 192, 1024)), 1_366_792, "fc.weight"),
     "shufflenet_v2_x1_0": _net(partial(ShuffleNetV2, (116, 232, 464, 1024)), 2_278_604, "fc.weight"),
     "shufflenet_v2_x1_5": _net(partial(ShuffleNetV2, (176, 352, 704, 1024)), 3_503_624, "fc.weight", _linear(224, 232)),
@@ -140,7 +140,7 @@ ENTRIES: dict[str, Entry] = {
     "efficientnet_b7": _net(partial(EfficientNet, scaled(2.0, 3.1), 64, 2560, 1e-3), 66_347_960, "classifier.1.weight", _cubic(600, 600)),
     "efficientnet_v2_s": _net(partial(EfficientNet, V2_S, 24, 1280, 1e-3), 21_458_488, "classifier.1.weight", _linear(384, 384)),
     "efficientnet_v2_m": _net(partial(EfficientNet, V2_M, 24, 1280, 1e-3), 54_139_356, "classifier.1.weight", _linear(480, 480)),
-    "efficientnet_v2_l": _net(partial(EfficientNet, V2_L, 32, 1280, 1e-3), 118_515_272, "classifier.1.weight", _centred(480, 480, "bicubic")),
+    "efficientnet_v2_l": _net(partial(EfficientNet, V2_L, 32, 1280, 1e-3), 118_515_272, "classifier.1.weight", _half(480, 480, "bicubic")),
     "regnet_x_400mf": _net(partial(RegNet, (1, 2, 7, 12), (32, 64, 160, 400), 16, False), 5_495_976, "fc.weight"),
     "regnet_x_800mf": _net(partial(RegNet, (1, 3, 7, 5), (64, 128, 288, 672), 16, False), 7_259_656, "fc.weight"),
     "regnet_x_1_6gf": _net(partial(RegNet, (2, 4, 10, 2), (72, 168, 408, 912), 24, False), 9_190_136, "fc.weight"),

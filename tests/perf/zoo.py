@@ -121,7 +121,7 @@ def state(name: str) -> Row:
 
 
 def fill(net: Any, x: Any) -> None:
-    """Random weights: Kaiming's, smaller before a norm; batch norms get the statistics of ``x``, layers that scale a factor of about 0.1."""
+    """Random weights: Kaiming's, smaller before a norm; batch norms get the statistics of ``x``, layer scales about 0.1."""
     import torch
     from torch import nn
 
@@ -236,7 +236,7 @@ def good(row: Row) -> bool:
 
 # -- text
 
-HEAD = f"{'network':<20}{'side':>5}{'parameters':>13}{'state':>7}{'top-1':>7}{'error':>10}{'steps':>7}{'plan s':>8}{'run s':>8}{'torch s':>9}"
+HEAD = f"{'net':<20}{'side':>5}{'parameters':>13}{'state':>7}{'top-1':>7}{'error':>10}{'steps':>7}{'plan s':>8}{'run s':>8}{'torch s':>8}"
 
 
 def line(name: str, row: Row) -> str:
@@ -245,7 +245,7 @@ def line(name: str, row: Row) -> str:
     slow = f"  reference: {', '.join(row['by_reference'])}" if row["by_reference"] else ""
     return (
         f"{name:<20}{row['size']:>5}{row['parameters']:>13,}{marks[0]:>7}{marks[1]:>7}{row['error']:>10.1e}{row['steps']:>7}"
-        f"{seconds['plan']:>8.1f}{seconds['gpucnn']:>8.2f}{seconds['torch']:>9.2f}{slow}"
+        f"{seconds['plan']:>8.1f}{seconds['gpucnn']:>8.2f}{seconds['torch']:>8.2f}{slow}"
     )
 
 
@@ -257,7 +257,7 @@ def summary(made: Row) -> str:
     errors = [row["error"] for row in rows.values()]
     versions = ", ".join(sorted({row["torch"].split("+")[0] for row in rows.values()}))
     return (
-        f"Beside torchvision's own with the same random weights, at each network's own size of image in float32: {len(fine)} of {len(rows)} "
+        f"Beside torchvision's own with the same random weights, at each one's own size of image in float32: {len(fine)} of {len(rows)} "
         f"have the same parameters, names and best class;\nthe largest error of a score, relative to the largest score, is "
         f"{rows[worst]['error']:.1e} ({worst}), the median {median(errors):.1e} "
         f"(`python tests/perf/zoo.py`, PyTorch {versions}; all in `tests/perf/results/zoo.json`)."
