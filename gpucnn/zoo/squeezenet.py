@@ -9,9 +9,14 @@ from .. import nn
 
 __all__ = ["Fire", "SqueezeNet"]
 
+Plan = tuple[str | tuple[int, int], ...]
+
 # Channels of the squeeze layer of each block, and of either half that it is expanded to; "pool" is a layer of its own.
-_FIRES_1_0 = ("pool", (16, 64), (16, 64), (32, 128), "pool", (32, 128), (48, 192), (48, 192), (64, 256), "pool", (64, 256))
-_FIRES_1_1 = ("pool", (16, 64), (16, 64), "pool", (32, 128), (32, 128), "pool", (48, 192), (48, 192), (64, 256), (64, 256))
+_PLANS: dict[str, Plan] = {
+    "1.0": ("pool", (16, 64), (16, 64), (32, 128), "pool", (32, 128), (48, 192), (48, 192), (64, 256), "pool", (64, 256)),
+    "1.1": ("pool", (16, 64), (16, 64), "pool", (32, 128), (32, 128), "pool", (48, 192), (48, 192), (64, 256), (64, 256)),
+}
+_STEMS = {"1.0": (96, 7), "1.1": (64, 3)}  # channels and kernel of the first convolution
 
 
 class Fire(nn.Module):
@@ -58,13 +63,13 @@ class SqueezeNet(nn.Module):
 
     def __init__(self, version: str, num_classes: int = 1000, in_channels: int = 3) -> None:
         super().__init__()
-        channels, kernel_size, fires = {"1.0": (96, 7, _FIRES_1_0), "1.1": (64, 3, _FIRES_1_1)}[version]
+        channels, kernel_size = _STEMS[version]
         layers: list[nn.Module] = [nn.Conv2d(in_channels, channels, kernel_size, stride=2), nn.ReLU()]
-        for fire in fires:
-            if isinstance(fire, str):
+        for item in _PLANS[version]:
+            if isinstance(item, str):
                 layers.append(nn.MaxPool2d(3, stride=2, ceil_mode=True))
             else:
-                squeezed, expanded = fire
+                squeezed, expanded = item
                 layers.append(Fire(channels, squeezed, expanded))
                 channels = 2 * expanded
         self.features = nn.Sequential(*layers)

@@ -18,6 +18,7 @@ import warnings
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -160,20 +161,23 @@ def fill(net: Any, x: Any) -> None:
 
 def run(names: list[str]) -> int:
     """Compare networks; returns how many are not as they should be."""
+    import numpy
+    import torch
     from cpu import machine
-    from gpu import commit
 
+    import gpucnn
+
+    versions = {"gpucnn": gpucnn.__version__, "numpy": numpy.__version__, "torch": torch.__version__, "torchvision": version("torchvision")}
     warnings.simplefilter("ignore")
     made = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"rows": {}}
     print(HEAD)
     wrong = 0
     for name in names:
         row = compare(name)
-        row["commit"] = commit() or "unknown"
         print(line(name, row), flush=True)
         wrong += not good(row)
         made["rows"][name] = row
-        made = {"machine": machine(), "rows": {n: made["rows"][n] for n in common() if n in made["rows"]}}
+        made = {"machine": machine(), "libraries": versions, "rows": {n: made["rows"][n] for n in common() if n in made["rows"]}}
         RESULTS.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
     print(summary(made))
     return min(wrong, 1)
@@ -216,7 +220,6 @@ def compare(name: str) -> Row:
     model.close()
     return {
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "torch": torch.__version__,
         "size": side,
         "parameters": parameters,
         "same_parameters": ours.num_parameters() == parameters == zoo.ENTRIES[name].parameters,
@@ -255,12 +258,11 @@ def summary(made: Row) -> str:
     fine = [name for name, row in rows.items() if good(row)]
     worst = max(rows, key=lambda name: rows[name]["error"])
     errors = [row["error"] for row in rows.values()]
-    versions = ", ".join(sorted({row["torch"].split("+")[0] for row in rows.values()}))
     return (
         f"Beside torchvision's own with the same random weights, at each one's own size of image in float32: {len(fine)} of {len(rows)} "
         f"have the same parameters, names and best class;\nthe largest error of a score, relative to the largest score, is "
         f"{rows[worst]['error']:.1e} ({worst}), the median {median(errors):.1e} "
-        f"(`python tests/perf/zoo.py`, PyTorch {versions}; all in `tests/perf/results/zoo.json`)."
+        f"(`python tests/perf/zoo.py`, torchvision {made['libraries']['torchvision'].split('+')[0]}; all in `tests/perf/results/zoo.json`)."
     )
 
 
