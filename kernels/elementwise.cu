@@ -1,9 +1,10 @@
-// What:        activation, unary: y = f(x); binary: y = a (+ - * / max ...) b with broadcasting; batch_norm: y = x * scale[c] + shift[c]
+// What:        activation, unary: y = f(x); binary: y = a (+ - * / max ...) b with broadcasting, PReLU's max(a, 0) + b * min(a, 0),
+//              GLU's a * sigmoid(b); batch_norm: y = x * scale[c] + shift[c]
 //              for every element: one formula in float32, rounded once
 // Layout:      any strides, 0 where an input is broadcast; y may be an input itself (each thread reads only where it writes)
 // Macros:      HALF; VEC elements a thread, side by side in y; above 1 only where every access of that width is aligned
 // Launch:      grid ceil(items/256), block 256; items are runs of VEC along the innermost axis, the last one of a line shorter
-// Launched by: gpucnn/backends/cuda/pointwise.py, ActivationKernel, UnaryKernel, BinaryKernel, BatchNormKernel
+// Launched by: gpucnn/backends/cuda/pointwise.py, ActivationKernel, UnaryKernel, BinaryKernel, PReLUKernel, GLUKernel, BatchNormKernel
 // Source:      streaming kernels are bound by memory: 16-byte accesses, no reuse; axes folded as in NumPy's nditer
 // Ladder:      not timed on hardware yet
 #include "include/common.cuh"
@@ -127,7 +128,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) unary(
 }
 
 enum BinaryCode {
-    ADD = 0, SUB = 1, MUL = 2, DIV = 3, MAXIMUM = 4, MINIMUM = 5, POW = 6, ATAN2 = 7, REMAINDER = 8, FMOD = 9, FLOOR_DIVIDE = 10, TRUNC_DIVIDE = 11
+    ADD = 0, SUB = 1, MUL = 2, DIV = 3, PRELU = 4, GLU = 5, MAXIMUM = 6, MINIMUM = 7, POW = 8, ATAN2 = 9, REMAINDER = 10, FMOD = 11,
+    FLOOR_DIVIDE = 12, TRUNC_DIVIDE = 13
 };
 
 // As Python and NumPy have it: what is left has the sign of b, and the quotient is whole.
@@ -161,6 +163,8 @@ __device__ __forceinline__ float combine(float a, float b, int code) {
         case SUB: return a - b;
         case MUL: return a * b;
         case DIV: return a / b;
+        case PRELU: return a > 0.f ? a : a * b;
+        case GLU: return a * sigmoid(b);
         case MAXIMUM: return a > b || a != a ? a : b;
         case MINIMUM: return a < b || a != a ? a : b;
         default: return function_of(a, b, code);

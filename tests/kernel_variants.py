@@ -113,6 +113,7 @@ KERNELS: dict[tuple[str, str], Row] = {
     ("norm_rows.cu", "norm_rows"): Row((one_of("HALF", 0, 1), ROW_LANES, one_of("FLAT", 0, 1))),
     ("norm_neighbours.cu", "norm_neighbours"): Row((one_of("HALF", 0, 1),)),
     ("softmax.cu", "softmax"): Row((one_of("HALF", 0, 1), one_of("LANES", 1, 32, 256))),
+    ("softmax.cu", "log_softmax"): Row((one_of("HALF", 0, 1), one_of("LANES", 1, 32, 256))),
     ("spin.cu", "spin"): Row(()),
     ("topk.cu", "topk"): Row((one_of("HALF", 0, 1), one_of("THREADS", 32, 256))),
     ("lookup.cu", "lookup_flat"): Row((elements(0, 1),)),

@@ -7,7 +7,7 @@ import pytest
 from cases import CASES, RELU, Case, conv, linear
 from close import allowed, assert_close, gamma, local_error, magnitude, reduction_length
 
-from gpucnn.ops import Activation, AvgPool, BatchNorm, Binary, Conv, GlobalAvgPool, Identity, Linear, MaxPool, Softmax
+from gpucnn.ops import Activation, AvgPool, BatchNorm, Binary, Conv, ConvTranspose, GlobalAvgPool, Identity, Linear, MaxPool, Softmax
 
 EVERY = [pytest.param(case, id=f"{kind.__name__}/{case.id}") for kind, cases in CASES.items() for case in cases]
 
@@ -41,7 +41,7 @@ def test_every_bound_lets_the_reference_pass_and_a_perturbed_result_fail(case):
 
 def _terms_show(case: Case) -> bool:
     """Whether a term is larger than rounding: not with so many of them that K²·eps > 1, and not in 16 bits."""
-    if not isinstance(case.op, (Conv, Linear, AvgPool, GlobalAvgPool)) or case.inputs[0].dtype == "float16":
+    if not isinstance(case.op, (Conv, ConvTranspose, Linear, AvgPool, GlobalAvgPool)) or case.inputs[0].dtype == "float16":
         return False
     return 1 < reduction_length(case.op, case.arrays()) < 500
 

@@ -7,29 +7,43 @@ from __future__ import annotations
 
 import pytest
 from cases import CASES, Case, halved
+from cases.conv import CURVES
 
 from gpucnn.backends.cuda import IMPLS
 from gpucnn.backends.cuda.pointwise import BINARY_CODES, UNARY_CODES
 from gpucnn.ops import (
+    GLU,
     Activation,
     AdaptiveAvgPool,
+    ArgReduce,
     AvgPool,
     BatchNorm,
     Binary,
     Cast,
     Conv,
+    ConvTranspose,
+    CumSum,
+    Einsum,
+    Gather,
+    GatherElements,
     GlobalAvgPool,
     GroupNorm,
     LayerNorm,
     Linear,
     LocalResponseNorm,
+    LogSoftmax,
     Lookup,
     LookupConv,
+    MatMul,
     MaxPool,
     MinPool,
     Normalize,
     Op,
+    PReLU,
+    Reduce,
+    Resize,
     Softmax,
+    Tile,
     TopK,
     Unary,
     Where,
@@ -38,9 +52,15 @@ from gpucnn.ops import (
 DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
 WHOLE = "the type is an integer, in which networks move values but compute none"
 NOT_2D = "there is one spatial axis, or three, where images have two"
+VOLUME = "there are three spatial axes, where images have two"
+MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
+POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
+NO_PLACES = "classification networks have no values that name places"
+ONE_SIZE = "classification networks do not resize maps"
 ASKED = "a comparison's result or a condition is bool: networks ask for the sake of shapes and masks, and choose little by it"
 RARE_NORM = "vectors are normalised by their length, at times by p 1 or their largest element; nobody has asked for another p"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
+NOT_A_PRODUCT = "a diagonal, a sum over one operand, a scalar, other than two operands, or a stretched axis: no stack of matrix products"
 
 
 def asked(kind: type[Op]) -> dict[str, str]:
@@ -49,8 +69,19 @@ def asked(kind: type[Op]) -> dict[str, str]:
 
 
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
-    Conv: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
+    Conv: {
+        "float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d batch 0": VOLUME, "3-d 1x1x1": VOLUME, "3-d strided groups": VOLUME,
+        "3-d depthwise": VOLUME, "3-d planes in the padding alone": VOLUME, "3-d several blocks": VOLUME, "3-d NaN and Inf": VOLUME,
+    },
+    ConvTranspose: {"float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d depthwise": VOLUME},
     Linear: {"float64": DOUBLE},
+    MatMul: {"float64": DOUBLE, "int32": WHOLE, "uint8 stacks": WHOLE},
+    Einsum: {
+        "ij,jk->ik float64": DOUBLE, "ij,jk->ik int32": WHOLE, "i,i->": NOT_A_PRODUCT, "ij->ji": NOT_A_PRODUCT, "ij->": NOT_A_PRODUCT,
+        "nij->n": NOT_A_PRODUCT, "ii": NOT_A_PRODUCT, "nii->ni": NOT_A_PRODUCT, "iij,jk->ik": NOT_A_PRODUCT, "...i->...": NOT_A_PRODUCT,
+        "...i->i ellipsis summed": NOT_A_PRODUCT, "ni,oij,nj->no": NOT_A_PRODUCT, "ij,jk->ik size 1 stretched": NOT_A_PRODUCT,
+        "nij,jk->n lone indices summed": NOT_A_PRODUCT, "...ij,...jk->...ik": NOT_A_PRODUCT,
+    },
     MaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
     MinPool: {
         "float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE, "uint8, windows in the padding alone": WHOLE,
@@ -60,9 +91,13 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     AdaptiveAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
     Activation: {
         "relu float64": DOUBLE, "relu6 float64": DOUBLE, "hard float64": DOUBLE, "sigmoid float64": DOUBLE, "tanh float64": DOUBLE,
+        "silu float64": DOUBLE, **{f"{name} float64": DOUBLE for name in CURVES},
         "relu int32": WHOLE, "relu uint8": WHOLE, "relu6 int32": WHOLE, "relu6 uint8": WHOLE,
     },
+    PReLU: {"float64": DOUBLE},
+    GLU: {"float64": DOUBLE},
     Softmax: {"float64": DOUBLE},
+    LogSoftmax: {"float64": DOUBLE},
     TopK: {"float64": DOUBLE, "int32": WHOLE, "uint8": WHOLE},
     Binary: {
         **{f"{kind} float64": DOUBLE for kind in BINARY_CODES},
@@ -88,15 +123,18 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
             )
         },
     },
-    },
     BatchNorm: {"float64": DOUBLE},
     LayerNorm: {"float64": DOUBLE},
     GroupNorm: {"float64": DOUBLE},
     LocalResponseNorm: {"float64": DOUBLE},
     Normalize: {"float64": DOUBLE, "p 3": RARE_NORM, "p 0.5": RARE_NORM},
+    **{kind: dict.fromkeys((case.id for case in CASES[kind]), POOLED) for kind in (Reduce, ArgReduce, CumSum)},
+    **{kind: dict.fromkeys((case.id for case in CASES[kind]), NO_PLACES) for kind in (Gather, GatherElements)},
+    Resize: dict.fromkeys((case.id for case in CASES[Resize]), ONE_SIZE),
+    Tile: {"space": MANY_LOOPS, "all axes": MANY_LOOPS},
     Lookup: {"float64": DOUBLE},
     LookupConv: {
-        "float64": DOUBLE, "1-d": NOT_2D, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,
+        "float64": DOUBLE, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,
     },
 }  # fmt: skip
 """By op and case: why the reference may compute it on a GPU."""

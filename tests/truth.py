@@ -13,25 +13,36 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from close import FEW, local_error
+from close import FEW, local_error, magnitude
+from curves import carried
 
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.graph import Graph, Value
 from gpucnn.ops import (
+    GLU,
     Activation,
     BatchNorm,
     Binary,
     Conv,
+    ConvTranspose,
+    Einsum,
+    Gather,
+    GatherElements,
     GroupNorm,
     LayerNorm,
     Linear,
     LocalResponseNorm,
+    LogSoftmax,
+    MatMul,
     MaxPool,
     MinPool,
     Normalize,
     Op,
     Pad,
+    PReLU,
+    Reduce,
+    Resize,
     Softmax,
     Unary,
     Where,
@@ -42,7 +53,7 @@ from gpucnn.spec import Spec
 EPS = float(np.finfo(np.float32).eps)
 
 
-_AT_THE_VALUES = (Softmax, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Unary)
+_AT_THE_VALUES = (Softmax, LogSoftmax, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Unary)
 """What need not grow with its input: rounding is bounded at the values, and twice that allowed."""
 
 _RISING = {"sqrt", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sinh", "asin", "acosh", "atanh"}
@@ -70,12 +81,24 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
     """What the op makes of errors in its inputs."""
     e = errors[0]
     match op:
-        case Conv() | Linear():
+        case Conv() | ConvTranspose() | Linear():
             return op.reference(np, e, np.abs(values[1]))[0]
-        case Activation(kind):
-            return e / 4 if kind == "sigmoid" else e  # no steeper than that
+        case Activation():
+            return carried(op, values[0], e)
+        case MatMul() | Einsum():  # what the product of the largest values has beside that of the values
+            sizes = tuple(map(np.abs, values))
+            terms = (op.reference(np, *(e if i == j else s + (d if j < i else 0) for j, (s, d) in enumerate(zip(sizes, errors))))[0]
+                     for i, e in enumerate(errors))
+            return sum(terms)
         case Softmax():
             return np.broadcast_to(e.max(axis=op.dim, keepdims=True) / 2, e.shape) if e.size else e  # rows of its Jacobian: at most 1/2
+        case LogSoftmax():
+            return e + (e.max(axis=op.dim, keepdims=True) if e.size else e)  # the identity less rows that sum up to 1
+        case PReLU():
+            return e * np.maximum(1, np.abs(values[1])) + (np.abs(values[0]) + e) * errors[1]
+        case GLU():
+            (a, _), (da, db) = op.halves(values[0]), op.halves(e)
+            return da + (np.abs(a) + da) * db / 4  # a sigmoid is at most 1, and no steeper than 1/4
         case Binary("add" | "sub"):
             return e + errors[1]
         case Binary("maximum" | "minimum"):
@@ -116,6 +139,16 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             left = np.maximum(np.linalg.norm(np.moveaxis(x, op.dim, -1), op.p, axis=-1) - far, op.eps)
             far, left = (np.expand_dims(v, op.dim) for v in (far, left))
             return np.minimum(2, (e + np.abs(op.reference(np, x)[0]) * far) / left)
+        case Reduce("amax" | "amin" | "logsumexp"):  # no further apart than the values that are furthest apart
+            return replace(op, kind="amax").reference(np, e)[0]
+        case Reduce("prod" | "log_sum" | "var" | "std"):
+            raise NotImplementedError(f"{op.kind} has no bound here")
+        case Reduce("sum_square"):
+            return replace(op, kind="sum").reference(np, 2 * np.abs(values[0]) * e + e * e)[0]
+        case Gather() | GatherElements():
+            return op.reference(np, e, values[1])[0]
+        case Resize():
+            return magnitude(op, (e,))
         case Pad():
             return replace(op, value=0.0).reference(np, e)[0]
         case MinPool():  # two minima are no further apart than the values that are furthest apart
@@ -143,12 +176,12 @@ def truth(graph: Graph, feeds: Mapping[str, Any], dtype: Any = np.float32) -> di
     """
     known: dict[Value, tuple[Any, Any]] = {}
     for name, v in graph.inputs.items():
-        wide = feeds[name].astype(np.float64)
+        wide = feeds[name].astype(np.float64) if v.dtype.kind == "f" else feeds[name]
         known[v] = wide, np.zeros(v.shape) if dtype == np.float32 else np.abs(wide) * float(np.finfo(dtype).eps)
     for node in graph.nodes:
         for v in node.inputs:
             if v is not None and v.is_constant:
-                known[v] = (np.asarray(v.data, np.float64), np.zeros(v.shape))
+                known[v] = (np.asarray(v.data, np.float64 if v.dtype.kind == "f" else v.dtype), np.zeros(v.shape))
         values = tuple(None if v is None else known[v][0] for v in node.inputs)
         errors = tuple(None if v is None else known[v][1] for v in node.inputs)
         largest = tuple(None if v is None else np.abs(v) + e for v, e in zip(values, errors))

@@ -1,13 +1,19 @@
 """NumPy on the CPU: one impl per method, the best guess first."""
 
 from ...ops import (
+    GLU,
     Activation,
     AvgPool,
     BatchNorm,
     Binary,
     Cast,
+    ChannelShuffle,
     Concat,
     Conv,
+    ConvTranspose,
+    DepthToSpace,
+    Einsum,
+    Expand,
     Flatten,
     GlobalAvgPool,
     GroupNorm,
@@ -15,22 +21,32 @@ from ...ops import (
     LayerNorm,
     Linear,
     LocalResponseNorm,
+    LogSoftmax,
     Lookup,
+    MatMul,
     MaxPool,
     MinPool,
     Op,
     Pad,
+    PReLU,
+    Reduce,
     Reorder,
     Reshape,
+    Slice,
     Softmax,
+    SpaceToDepth,
+    Tile,
     Transpose,
     Unary,
     Where,
 )
 from ..base import Impl
 from .backend import CpuBackend
-from .conv import ConvDepthwise, ConvIm2col, ConvPointwise
+from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
+from .conv_transpose import ConvTransposeGemm
 from .linear import LinearGemm
+from .matmul import EinsumMatmul, MatMulBlas
+from .moving import RouteCopy
 from .norm import GroupNormSums, LayerNormRows, LocalResponseNormLines
 from .pointwise import (
     ActivationInPlace,
@@ -39,25 +55,34 @@ from .pointwise import (
     CastCopy,
     ConcatCopy,
     CopyOnly,
+    GLUPieces,
+    LogSoftmaxRows,
     LookupTake,
     PadCopy,
+    PReLUPieces,
     SoftmaxRows,
     UnaryUfunc,
     WhereCopy,
 )
 from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
+from .reduce import ReduceUfunc
 
 __all__ = ["IMPLS", "CpuBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
-    Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col()),
+    Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col(), ConvVolume()),
+    ConvTranspose: (ConvTransposeGemm(),),
     Linear: (LinearGemm(),),
+    MatMul: (MatMulBlas(),),
+    Einsum: (EinsumMatmul(),),
     MaxPool: (MaxPoolLines(),),
     MinPool: (MinPoolLines(),),
     AvgPool: (AvgPoolLines(),),
     GlobalAvgPool: (GlobalAvgPoolSum(),),
     Activation: (ActivationInPlace(),),
     Unary: (UnaryUfunc(),),
+    PReLU: (PReLUPieces(),),
+    GLU: (GLUPieces(),),
     Binary: (BinaryUfunc(),),
     Where: (WhereCopy(),),
     Cast: (CastCopy(),),
@@ -66,6 +91,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     GroupNorm: (GroupNormSums(),),
     LocalResponseNorm: (LocalResponseNormLines(),),
     Softmax: (SoftmaxRows(),),
+    LogSoftmax: (LogSoftmaxRows(),),
     Lookup: (LookupTake(),),
     Concat: (ConcatCopy(),),
     Pad: (PadCopy(),),
@@ -74,5 +100,12 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Reshape: (CopyOnly(),),
     Flatten: (CopyOnly(),),
     Identity: (CopyOnly(),),
+    Reduce: (ReduceUfunc(),),
+    Slice: (RouteCopy(),),
+    Expand: (RouteCopy(),),
+    Tile: (RouteCopy(),),
+    ChannelShuffle: (RouteCopy(),),
+    DepthToSpace: (RouteCopy(),),
+    SpaceToDepth: (RouteCopy(),),
 }
 """The rule of choice: the first that supports. The reference stands behind every list."""

@@ -1,14 +1,20 @@
 """CUDA kernels on an NVIDIA GPU: one impl per kernel, the best guess first."""
 
 from ...ops import (
+    GLU,
     Activation,
     AdaptiveAvgPool,
     AvgPool,
     BatchNorm,
     Binary,
     Cast,
+    ChannelShuffle,
     Concat,
     Conv,
+    ConvTranspose,
+    DepthToSpace,
+    Einsum,
+    Expand,
     Flatten,
     GlobalAvgPool,
     GroupNorm,
@@ -16,16 +22,22 @@ from ...ops import (
     LayerNorm,
     Linear,
     LocalResponseNorm,
+    LogSoftmax,
     Lookup,
     LookupConv,
+    MatMul,
     MaxPool,
     MinPool,
     Normalize,
     Op,
     Pad,
+    PReLU,
     Reorder,
     Reshape,
+    Slice,
     Softmax,
+    SpaceToDepth,
+    Tile,
     TopK,
     Transpose,
     Unary,
@@ -33,13 +45,15 @@ from ...ops import (
 from ..base import Impl
 from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
+from .conv_transpose import ConvTransposePhases
 from .depthwise import ConvDepthwiseDirect
-from .layout import ConcatKernel, CopyKernel, PadKernel
+from .layout import ConcatKernel, CopyKernel, PadKernel, RouteKernel
 from .linear import LinearCublas
+from .matmul import EinsumCublas, MatMulCublas
 from .norm import GroupNormKernel, LayerNormKernel, LocalResponseNormKernel, NormalizeKernel
-from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel, UnaryKernel
+from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, GLUKernel, LookupKernel, PReLUKernel, UnaryKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
-from .softmax import SoftmaxKernel
+from .softmax import LogSoftmaxKernel, SoftmaxKernel
 from .stem import ConvStemMma, ConvStemSimt
 from .topk import TopKKernel
 
@@ -47,7 +61,10 @@ __all__ = ["IMPLS", "CudaBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvDepthwiseDirect(), ConvStemMma(), ConvStemSimt(), ConvIgemmMma(), ConvIgemmSimt()),
+    ConvTranspose: (ConvTransposePhases(),),
     Linear: (LinearCublas(),),
+    MatMul: (MatMulCublas(),),
+    Einsum: (EinsumCublas(),),
     MaxPool: (MaxPoolDirect(),),
     MinPool: (MinPoolDirect(),),
     AvgPool: (AvgPoolDirect(),),
@@ -55,6 +72,8 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     AdaptiveAvgPool: (AdaptiveAvgPoolDirect(),),
     Activation: (ActivationKernel(),),
     Unary: (UnaryKernel(),),
+    PReLU: (PReLUKernel(),),
+    GLU: (GLUKernel(),),
     Binary: (BinaryKernel(),),
     Cast: (CastKernel(),),
     BatchNorm: (BatchNormKernel(),),
@@ -63,6 +82,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     LocalResponseNorm: (LocalResponseNormKernel(),),
     Normalize: (NormalizeKernel(),),
     Softmax: (SoftmaxKernel(),),
+    LogSoftmax: (LogSoftmaxKernel(),),
     TopK: (TopKKernel(),),
     Lookup: (LookupKernel(),),
     LookupConv: (ConvStemMma(lookup=True), ConvStemSimt(lookup=True)),
@@ -73,5 +93,11 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Reshape: (CopyKernel(),),
     Flatten: (CopyKernel(),),
     Identity: (CopyKernel(),),
+    Slice: (RouteKernel(),),
+    Expand: (RouteKernel(),),
+    Tile: (RouteKernel(),),
+    ChannelShuffle: (RouteKernel(),),
+    DepthToSpace: (RouteKernel(),),
+    SpaceToDepth: (RouteKernel(),),
 }
 """The rule of choice: the first that supports. The reference stands behind every list."""

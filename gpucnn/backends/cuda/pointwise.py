@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import LimitError
-from ...ops import Activation, BatchNorm, Binary, Cast, Lookup, Unary
+from ...ops import GLU, Activation, BatchNorm, Binary, Cast, Lookup, PReLU, Unary
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, activation_arguments, launch
@@ -22,13 +22,15 @@ __all__ = [
     "BatchNormKernel",
     "BinaryKernel",
     "CastKernel",
+    "GLUKernel",
     "LookupKernel",
+    "PReLUKernel",
     "UnaryKernel",
 ]
 
 BINARY_CODES = {
-    "add": 0, "sub": 1, "mul": 2, "div": 3, "maximum": 4, "minimum": 5, "pow": 6, "atan2": 7, "remainder": 8, "fmod": 9, "floor_divide": 10,
-    "trunc_divide": 11,
+    "add": 0, "sub": 1, "mul": 2, "div": 3, "maximum": 6, "minimum": 7, "pow": 8, "atan2": 9, "remainder": 10, "fmod": 11,
+    "floor_divide": 12, "trunc_divide": 13,
 }  # fmt: skip
 UNARY_CODES = {
     "neg": 0, "abs": 1, "sign": 2, "square": 3, "sqrt": 4, "rsqrt": 5, "reciprocal": 6, "floor": 7, "ceil": 8, "round": 9, "trunc": 10,
@@ -36,6 +38,8 @@ UNARY_CODES = {
     "acos": 22, "atan": 23, "sinh": 24, "cosh": 25, "asinh": 26, "acosh": 27, "atanh": 28,
 }  # fmt: skip
 """By kind, as in ``kernels/elementwise.cu``: all whose result is a number."""
+
+_PRELU, _GLU = 4, 5  # further codes of that kernel
 
 _THREADS = 256
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float16))
@@ -134,9 +138,48 @@ class BinaryKernel(Impl):
         self, backend: CudaBackend, op: Binary, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """One launch."""
-        (a, b), y = inputs, outputs[0]
-        strides = (element_strides(y), _broadcast(a, y.shape), _broadcast(b, y.shape))
-        return _stream(backend, op.name, "binary", (y, a, b), strides, *scalars(a=a, b=b, y=y, code=BINARY_CODES[op.kind]))
+        return _combine(backend, op.name, BINARY_CODES[op.kind], inputs, outputs[0])
+
+
+def _combine(backend: CudaBackend, name: str, code: int, inputs: Sequence[Array], y: Array) -> Call:
+    """A launch of ``binary``."""
+    a, b = inputs
+    strides = (element_strides(y), _broadcast(a, y.shape), _broadcast(b, y.shape))
+    return _stream(backend, name, "binary", (y, a, b), strides, *scalars(a=a, b=b, y=y, code=code))
+
+
+class PReLUKernel(Impl):
+    """``kernels/elementwise.cu``, binary: x and its weight."""
+
+    name = "prelu"
+    numerics = "float32 formula"
+
+    def supports(self, op: PReLU, x: Spec, weight: Spec) -> bool:
+        """Float32 and float16, up to five axes."""
+        return _is_float(x)
+
+    def bind(
+        self, backend: CudaBackend, op: PReLU, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """One launch."""
+        return _combine(backend, op.name, _PRELU, inputs, outputs[0])
+
+
+class GLUKernel(Impl):
+    """``kernels/elementwise.cu``, binary: the two halves, which are views."""
+
+    name = "glu"
+    numerics = "float32 formula"
+
+    def supports(self, op: GLU, x: Spec) -> bool:
+        """Float32 and float16, up to five axes."""
+        return _is_float(x)
+
+    def bind(
+        self, backend: CudaBackend, op: GLU, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """One launch."""
+        return _combine(backend, op.name, _GLU, op.halves(inputs[0]), outputs[0])
 
 
 class BatchNormKernel(Impl):
