@@ -89,17 +89,16 @@ class Value:
     def __rtruediv__(self, other: Any) -> Value:
         return self._binary("div", other, self)
 
-    def __pow__(self, other: Any) -> Value:
-        return self._binary("pow", self, other)
-
-    def __rpow__(self, other: Any) -> Value:
-        return self._binary("pow", other, self)
-
     def __matmul__(self, other: Any) -> Value:
         return self._matmul(self, other)
 
     def __rmatmul__(self, other: Any) -> Value:
         return self._matmul(other, self)
+    def __pow__(self, other: Any) -> Value:
+        return self._binary("pow", self, other)
+
+    def __rpow__(self, other: Any) -> Value:
+        return self._binary("pow", other, self)
 
     def __neg__(self) -> Value:
         return self.graph.append(Unary("neg"), (self,))[0]

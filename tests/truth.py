@@ -122,6 +122,16 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             return np.where(values[0], errors[1], errors[2])
         case BatchNorm():
             return replace(op).reference(np, e, 0 * values[1], values[2], None if values[3] is None else np.abs(values[3]))[0]
+        case Reduce("amax" | "amin" | "logsumexp"):  # no further apart than the values that are furthest apart
+            return replace(op, kind="amax").reference(np, e)[0]
+        case Reduce("prod" | "log_sum" | "var" | "std"):
+            raise NotImplementedError(f"{op.kind} has no bound here")
+        case Reduce("sum_square"):
+            return replace(op, kind="sum").reference(np, 2 * np.abs(values[0]) * e + e * e)[0]
+        case Gather() | GatherElements():
+            return op.reference(np, e, values[1])[0]
+        case Resize():
+            return magnitude(op, (e,))
         case LayerNorm():
             lead, row = e.shape[: e.ndim - op.dims], e.shape[e.ndim - op.dims :]
             return _carry_rows(values, errors, (*lead, prod(row)), op.eps, op.centred, row)
@@ -139,16 +149,6 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             left = np.maximum(np.linalg.norm(np.moveaxis(x, op.dim, -1), op.p, axis=-1) - far, op.eps)
             far, left = (np.expand_dims(v, op.dim) for v in (far, left))
             return np.minimum(2, (e + np.abs(op.reference(np, x)[0]) * far) / left)
-        case Reduce("amax" | "amin" | "logsumexp"):  # no further apart than the values that are furthest apart
-            return replace(op, kind="amax").reference(np, e)[0]
-        case Reduce("prod" | "log_sum" | "var" | "std"):
-            raise NotImplementedError(f"{op.kind} has no bound here")
-        case Reduce("sum_square"):
-            return replace(op, kind="sum").reference(np, 2 * np.abs(values[0]) * e + e * e)[0]
-        case Gather() | GatherElements():
-            return op.reference(np, e, values[1])[0]
-        case Resize():
-            return magnitude(op, (e,))
         case Pad():
             return replace(op, value=0.0).reference(np, e)[0]
         case MinPool():  # two minima are no further apart than the values that are furthest apart
