@@ -6,6 +6,7 @@ One file a family; each says in its ``__all__`` what is public.
 """
 
 from .activation import *
+from .adaptive import *
 from .base import Padding1 as Padding1
 from .base import Padding2 as Padding2
 from .base import Padding3 as Padding3
@@ -17,8 +18,11 @@ from .conv import *
 from .conv_transpose import *
 from .dense import *
 from .elementwise import *
+from .fractional import *
 from .gather import *
+from .global_pool import *
 from .image import *
+from .mean_pool import *
 from .moving import *
 from .norm import *
 from .pool import *
@@ -30,3 +34,4 @@ from .shape import *
 from .shrinkage import *
 from .softmax import *
 from .statistics import *
+from .unpool import *
