@@ -32,10 +32,12 @@ from gpucnn.ops import (
     Einsum,
     Epilogue,
     GlobalAvgPool,
+    GlobalLpPool,
     Linear,
     LogSoftmax,
     Lookup,
     LookupConv,
+    LpPool,
     MatMul,
     Op,
     PReLU,
@@ -70,9 +72,9 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
             return arrays[0].shape[-1]
         case Einsum():
             return op.terms_of_a_sum(*(a.shape for a in arrays))
-        case AvgPool():
+        case AvgPool() | LpPool():
             return prod(op.kernel_size)
-        case GlobalAvgPool():
+        case GlobalAvgPool() | GlobalLpPool():
             return prod(arrays[0].shape[2:])
         case AdaptiveAvgPool():
             return prod(n // p + 2 for n, p in zip(arrays[0].shape[2:], op.output_size))
@@ -208,6 +210,12 @@ def _reduce_error(op: Reduce, arrays: Arrays, unit: float, sum_eps: float) -> An
     return error if op.keepdim else np.squeeze(error, axes)
 
 
+def _norm_error(op: LpPool | GlobalLpPool, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """Relative, for nothing cancels: a share of the largest, once rounded, makes p roundings of its power; the root takes a p-th of all."""
+    total = gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * (1 + op.p) * unit
+    return (total / op.p + FEW * unit) * magnitude(op, arrays)
+
+
 def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
     """Bound of what rounding may do inside this one op, with inputs taken as exact, stored in ``dtype``: float64, per element."""
     dtype = np.dtype(dtype)
@@ -229,6 +237,8 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
             error = _resize_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Reduce):
             error = _reduce_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, (LpPool, GlobalLpPool)):
+            error = _norm_error(op, arrays, unit, sum_eps)
         else:
             length = reduction_length(op, arrays)
             error = ((gamma(length + FEW, sum_eps) if length else 0.0) + FEW * unit) * magnitude(op, arrays)

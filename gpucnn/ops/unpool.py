@@ -74,10 +74,11 @@ class MaxUnpool(Op):
         """One after another; sorted by place and order, so that the last value of a place is known before anything is written."""
         self.check(indices)
         planes, pixels = x.shape[0] * x.shape[1], prod(self.output_size)
-        values, count = x.reshape(planes, -1), prod(x.shape[2:])
+        count = prod(x.shape[2:])
+        values = x.reshape(planes, count)
         y = xp.zeros((planes, pixels), dtype=x.dtype)
         order = xp.arange(count, dtype=np.int64)
-        keys = xp.sort(indices.reshape(planes, -1).astype(np.int64) * count + order, axis=1)
+        keys = xp.sort(indices.reshape(planes, count).astype(np.int64) * count + order, axis=1)
         place, source = keys // max(count, 1), keys % max(count, 1)
         kept = place >= 0
         kept[:, :-1] &= place[:, 1:] != place[:, :-1]
