@@ -21,9 +21,7 @@ def _workspace(op: AdaptiveAvgPool | AdaptiveMaxPool, x: Spec) -> int:
     return 4 * op.output_size[0] * x.shape[3] * x.shape[1] + 256
 
 
-def _bind(
-    backend: CpuBackend, x: Array, out: Array, workspace: Sequence[Any], ufunc: Any, scale: Array | None
-) -> Call | None:
+def _bind(backend: CpuBackend, x: Array, out: Array, workspace: Sequence[Any], ufunc: Any, scale: Array | None) -> Call | None:
     """Fold each image (h, w, c) into (p, q, c), and scale it."""
     (h, w), (p, q) = x.shape[2:], out.shape[2:]
     rows, columns = [[slice(*adaptive_window(i, n, k)) for i in range(k)] for n, k in ((h, p), (w, q))]

@@ -173,9 +173,7 @@ class LpPoolLines(Impl):
         sums = max(((b - a) * q * c for *_, a, b in blocks(n, p, q, c)), default=0)
         return 3 * _workspace(op, x) + 8 * sums + 256
 
-    def bind(
-        self, backend: CpuBackend, op: LpPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
-    ) -> Call | None:
+    def bind(self, backend: CpuBackend, op: LpPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]) -> Call | None:
         """Raise, fold and take the root of each block of lines."""
         out = outputs[0].transpose(0, 2, 3, 1)
         n, p, q, c = out.shape
