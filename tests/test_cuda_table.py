@@ -14,6 +14,7 @@ from gpucnn.ops import (
     GLU,
     Activation,
     AdaptiveAvgPool,
+    AdaptiveMaxPool,
     ArgReduce,
     AvgPool,
     BatchNorm,
@@ -23,9 +24,13 @@ from gpucnn.ops import (
     ConvTranspose,
     CumSum,
     Einsum,
+    FractionalMaxPool,
     Gather,
     GatherElements,
     GlobalAvgPool,
+    GlobalLpPool,
+    GlobalMaxPool,
+    GlobalMinPool,
     GroupNorm,
     LayerNorm,
     Linear,
@@ -33,8 +38,10 @@ from gpucnn.ops import (
     LogSoftmax,
     Lookup,
     LookupConv,
+    LpPool,
     MatMul,
     MaxPool,
+    MaxUnpool,
     MinPool,
     Normalize,
     Op,
@@ -55,6 +62,7 @@ POOLED = "classification networks write their reductions as global pooling and t
 NO_PLACES = "classification networks have no values that name places"
 ONE_SIZE = "classification networks do not resize maps"
 RARE_NORM = "vectors are normalised by their length, at times by p 1 or their largest element; nobody has asked for another p"
+RARE = "no network in the zoo has it: the reference is a few gathers, or one sort and a scatter, of CuPy's"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
 NOT_A_PRODUCT = "a diagonal, a sum over one operand, a scalar, other than two operands, or a stretched axis: no stack of matrix products"
@@ -78,8 +86,17 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
         "float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE, "uint8, windows in the padding alone": WHOLE,
     },
     AvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
+    LpPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
     GlobalAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
+    GlobalMaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
+    GlobalMinPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
+    GlobalLpPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
     AdaptiveAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
+    AdaptiveMaxPool: {
+        "float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE,
+    },
+    FractionalMaxPool: {case.id: RARE for case in CASES[FractionalMaxPool]},
+    MaxUnpool: {case.id: RARE for case in CASES[MaxUnpool]},
     Activation: {
         "relu float64": DOUBLE, "relu6 float64": DOUBLE, "hard float64": DOUBLE, "sigmoid float64": DOUBLE, "tanh float64": DOUBLE,
         "silu float64": DOUBLE, **{f"{name} float64": DOUBLE for name in CURVES},
