@@ -21,6 +21,7 @@ __all__ = [
     "compile",
     "devices",
     "errors",
+    "filters",
     "functional",
     "load",
     "nn",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from . import errors, functional, nn, zoo
+    from . import errors, filters, functional, nn, zoo
     from .classify import Classifier, Prediction, Result
     from .device import devices
     from .loader import load
@@ -45,6 +46,7 @@ _PLACES = {
     "compile": "model",
     "devices": "device",
     "errors": "",
+    "filters": "",
     "functional": "",
     "load": "loader",
     "nn": "",
