@@ -131,29 +131,44 @@ def coloured(photo: Any) -> Row:
                 "Sobel, Gaussian and Gabor filters on each channel", "F.conv2d(x, w, stride=3, groups=3), w of Sobel x and y, a difference "
                 "of Gaussians, three Gabor filters", apart, "signed", span=2, across=6,
             ),
-            Panel("Sobel x on the mean", 'F.conv2d(x, filters.stack([sobel("x")], channels=3))', mean, "signed"),
-            Panel("Red less green", "F.conv2d(x, w), w = gaussian times (1, -1, 0)", y[:, :1], "signed"),
-            Panel("Blue less yellow", "F.conv2d(x, w), w = gaussian times (-.5, -.5, 1)", y[:, 1:], "signed"),
+            Panel("Sobel x on the mean", 'F.conv2d(x, stack([sobel("x")], 3), padding="same")', mean, "signed"),
+            Panel("Red less green", "F.conv2d(x, w, padding=4), w = gaussian (1, -1, 0)", y[:, :1], "signed"),
+            Panel("Blue less yellow", "F.conv2d(x, w, padding=4), w = gaussian (-.5, -.5, 1)", y[:, 1:], "signed"),
         ),
     )
 
 
-def pooled(photo: Any, grey: Any) -> Row:
-    x = batch(grey)
-    rgb = batch(photo)
-    whole = F.global_avg_pool2d(rgb)
-    return Row(
-        "Pooling: one number for each window",
-        "The brightest, the darkest, or the mean of 6x6 pixels. Max pooling thickens what is light, min pooling what is dark. "
-        "Global pooling makes one number of a whole map.",
-        (
-            Panel("Maximum", "F.max_pool2d(grey, 6)", F.max_pool2d(x, 6), "unsigned", 255),
-            Panel("Minimum", "F.min_pool2d(grey, 6)", F.min_pool2d(x, 6), "unsigned", 255),
-            Panel("Average", "F.avg_pool2d(grey, 6)", F.avg_pool2d(x, 6), "unsigned", 255),
-            Panel("Adaptive average", "F.adaptive_avg_pool2d(grey, (13, 19))", F.adaptive_avg_pool2d(x, (13, 19)), "unsigned", 255),
-            Panel("Global average", "F.global_avg_pool2d(photo)", whole, "bars", 255, labels=("red", "green", "blue")),
+def pooled(photo: Any, grey: Any) -> list[Row]:
+    x, rgb = batch(grey), batch(photo)
+    whole = F.cat([F.global_max_pool2d(rgb), F.global_avg_pool2d(rgb), F.global_min_pool2d(rgb)], 1)
+    names = tuple(f"{kind} of {colour}" for kind in ("maximum", "average", "minimum") for colour in ("red", "green", "blue"))
+    by_fractions = [F.fractional_max_pool2d(x, 2, output_size=(100, 150), seed=seed) for seed in (0, 1)]
+    return [
+        Row(
+            "Pooling: one number for each window",
+            "The brightest, the darkest, or the mean of 6x6 pixels. Max pooling thickens what is light, min pooling what is dark. "
+            "Global pooling makes one number of a whole map.",
+            (
+                Panel("Maximum", "F.max_pool2d(grey, 6)", F.max_pool2d(x, 6), "unsigned", 255),
+                Panel("Minimum", "F.min_pool2d(grey, 6)", F.min_pool2d(x, 6), "unsigned", 255),
+                Panel("Average", "F.avg_pool2d(grey, 6)", F.avg_pool2d(x, 6), "unsigned", 255),
+                Panel("Root of the sum of squares", "F.lp_pool2d(grey, 2, 6)", F.lp_pool2d(x, 2, 6), "unsigned", 6 * 255),
+                Panel("Global pooling of the photograph", "F.global_max_pool2d(x), ..._avg_..., ..._min_...", whole, "bars", 255, names),
+            ),
         ),
-    )
+        Row(
+            "Pooling to a size: adaptive and fractional",
+            "Adaptive windows cover the map whatever its size, and share pixels where it does not divide. Fractional ones are all of one "
+            "size, 2 or 3 pixels apart by a sequence that depends on the seed.",
+            (
+                Panel("Adaptive average", "F.adaptive_avg_pool2d(grey, (13, 19))", F.adaptive_avg_pool2d(x, (13, 19)), "unsigned", 255),
+                Panel("Adaptive maximum", "F.adaptive_max_pool2d(grey, (13, 19))", F.adaptive_max_pool2d(x, (13, 19)), "unsigned", 255),
+                Panel("Fractional maximum", "F.fractional_max_pool2d(grey, 2, (100, 150))", by_fractions[0], "unsigned", 255),
+                Panel("The same with another seed", "F.fractional_max_pool2d(..., seed=1)", by_fractions[1], "unsigned", 255),
+                Panel("How the two differ", "F.sub(y0, y1)", F.sub(*by_fractions), "signed"),
+            ),
+        ),
+    ]
 
 
 def bank() -> Any:
@@ -254,7 +269,7 @@ def steps(path: Path) -> list[Row]:
     """All rows of the sheet."""
     photo = read(path)
     grey = grey_of(photo)
-    return [photograph(photo), filtered(grey), strided(grey), coloured(photo), pooled(photo, grey), *by_hand(grey), *trained(path)]
+    return [photograph(photo), filtered(grey), strided(grey), coloured(photo), *pooled(photo, grey), *by_hand(grey), *trained(path)]
 
 
 def main() -> None:

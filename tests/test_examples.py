@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import emulator
+from PIL import Image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -40,3 +41,15 @@ def test_own_kernel(tmp_path):
     assert "planted bug: max_pool_2x2: " in out
     assert "own_kernel.cu:" in out.split("planted bug")[1]
     assert "not timed: no GPU" in out or "GB/s" in out
+
+
+def test_forward_pass(tmp_path):
+    out = run(tmp_path, str(EXAMPLES / "forward_pass.py"))
+    assert "Sobel x: brighter to the right      216x324 float32, -" in out
+    assert "F.fractional_max_pool2d(grey, 2, (100, 150))" in out
+    assert "1x5 float32" in out
+    with Image.open(tmp_path / "forward_pass.png") as sheet:
+        assert f"{sheet.width}x{sheet.height} pixels" in out
+    out = run(tmp_path, str(EXAMPLES / "forward_pass.py"), str(EXAMPLES / "images" / "rocket.jpg"), "-o", "rocket.png")
+    assert out.endswith("pixels\n")
+    assert (tmp_path / "rocket.png").is_file()
