@@ -173,6 +173,15 @@ def test_a_gaussian_sums_to_one_is_even_and_separates(size, sigma):
     assert (np.diff(kernel[h // 2, w // 2 :]) <= 0).all()
 
 
+@pytest.mark.parametrize(("size", "shift"), [(4, 0.5), (5, 0.0)])
+def test_an_even_blur_moves_the_image_by_half_a_pixel(size, shift):
+    point = np.zeros((12, 12))
+    point[5, 6] = 1
+    blurred = filters.apply(point, filters.gaussian(size, 1.0)).astype(np.float64)
+    centre = [float((blurred * index).sum()) for index in np.mgrid[:12, :12]]
+    np.testing.assert_allclose(centre, [5 - shift, 6 - shift], rtol=gamma(size * size, EPS))
+
+
 def test_very_narrow_and_very_wide_gaussians():
     np.testing.assert_array_equal(filters.gaussian(3, 1e-200), [[0, 0, 0], [0, 1, 0], [0, 0, 0]])
     np.testing.assert_array_equal(filters.gaussian((1, 4), 1e-200), [[0, 0.5, 0.5, 0]])

@@ -137,7 +137,7 @@ def laplacian(diagonal: bool = False) -> Kernel:
 
     Notes
     -----
-    ``scipy.ndimage.laplace``, OpenCV ``Laplacian`` with ``ksize=1``.
+    Rosenfeld & Kak 1976, Digital Picture Processing; ``scipy.ndimage.laplace``, OpenCV ``Laplacian`` with ``ksize=1``.
 
     Examples
     --------
@@ -156,6 +156,10 @@ def sharpen() -> Kernel:
     -------
     array, (3, 3), float32
         It sums to 1.
+
+    Notes
+    -----
+    Rosenfeld & Kak 1976, Digital Picture Processing; Pillow's ``ImageFilter.SHARPEN`` takes all eight neighbours instead.
 
     Examples
     --------
@@ -215,6 +219,10 @@ def box(size: int | tuple[int, int]) -> Kernel:
     ShapeError
         A size is not a whole number of at least 1.
 
+    Notes
+    -----
+    ``scipy.ndimage.uniform_filter``, OpenCV ``blur``; with stride and ``"valid"`` PyTorch's ``avg_pool2d``.
+
     Examples
     --------
     >>> box((1, 4))
@@ -246,9 +254,9 @@ def gaussian(size: int | tuple[int, int], sigma: float | tuple[float, float]) ->
 
     Notes
     -----
-    Sampled at the centres of the pixels and cut off at the kernel's edge, as ``scipy.ndimage.gaussian_filter`` and OpenCV's
-    ``getGaussianKernel`` do. The centre of an even size lies between two pixels; with ``padding="same"`` the blurred image is then
-    half a pixel further left and up.
+    Marr & Hildreth 1980, Theory of edge detection. Sampled at the centres of the pixels and cut off at the kernel's edge, as by
+    ``scipy.ndimage.gaussian_filter`` and OpenCV's ``getGaussianKernel``. The centre of an even size lies between two pixels; with
+    ``padding="same"`` the blurred image is then half a pixel further left and up.
 
     Examples
     --------
