@@ -29,9 +29,14 @@ def _kernel(name: str, which: str, kernel: Any) -> Kernel:
         )
     if array.dtype.kind not in "iuf":
         raise ShapeError(f"filters.{name}: {which} must hold real numbers, got {array.dtype}")
-    if not np.isfinite(array).all():
-        raise ShapeError(f"filters.{name}: {which} holds NaN or infinity at {tuple(np.argwhere(~np.isfinite(array))[0].tolist())}")
-    return array.astype(np.float32)
+    with np.errstate(over="ignore"):
+        single: Kernel = array.astype(np.float32)
+    if not np.isfinite(single).all():
+        row, column = np.argwhere(~np.isfinite(single))[0]
+        raise ShapeError(
+            f"filters.{name}: {which} must hold finite numbers in the range of float32, got {array[row, column]} at ({row}, {column})"
+        )
+    return single
 
 
 def stack(kernels: Iterable[Any], channels: int = 1, groups: int = 1) -> Kernel:
