@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import GpucnnError, ShapeError
-from .ops import Binary, MatMul, Op, Order
+from .ops import Binary, MatMul, Op, Order, subscript
 from .spec import Array, Spec, spec_of
 
 __all__ = ["Graph", "Node", "Placement", "Value"]
@@ -20,7 +20,7 @@ __all__ = ["Graph", "Node", "Placement", "Value"]
 class Value:
     """An array that does not exist yet, or a constant: one edge of a graph.
 
-    Arithmetic on values is recorded: ``x + y`` appends an addition to the graph of x.
+    Arithmetic on values is recorded: ``x + y`` appends an addition to the graph of x, and ``x[:, 1:]`` a slice.
 
     Attributes
     ----------
@@ -106,8 +106,14 @@ class Value:
             f"a symbolic value has no {name!r}: in a recorded forward use gpucnn.functional, as in F.{name}(x, …), or arithmetic + − × ÷"
         )
 
-    def __getitem__(self, key: Any) -> Any:
-        raise ShapeError(f"value {self.name!r} ({self.spec}) is symbolic and cannot be indexed in this version")
+    def __getitem__(self, key: Any) -> Value:
+        value = self
+        for op in subscript(self.spec, key):
+            value = self.graph.append(op, (value,))[0]
+        return value
+
+    def __iter__(self) -> Iterator[Value]:
+        return (self[i] for i in range(self.shape[0] if self.shape else 0))
 
     def _matmul(self, x: Any, y: Any) -> Value:
         x, y = (v if isinstance(v, Value) else np.asarray(v, self.dtype) for v in (x, y))

@@ -13,8 +13,9 @@ from .backends.base import Backend, Call, Impl, Packed, Reference
 from .errors import GpucnnError, UnsupportedError
 from .graph import Graph, Node, Value
 from .memory import Lifetime, plan_arena
-from .ops import Concat, Flatten, Identity, Op, Reorder, Reshape, Transpose
+from .ops import Concat, Flatten, Identity, Op, Reorder, Reshape, Slice, Transpose
 from .passes import PASSES, Pass, WhereSupported
+from .passes.alias_buffers import slice_placement
 from .settings import settings
 from .spec import Array, Spec, spec_of
 
@@ -230,6 +231,8 @@ def _is_free(graph: Graph, node: Node) -> bool:
         return False
     if isinstance(node.op, Concat):
         return _parts_in_place(graph, node, node.op.dim % out.ndim)
+    if isinstance(node.op, Slice):
+        return place == slice_placement(graph, node)
     return isinstance(node.op, (Reshape, Flatten, Reorder, Transpose, Identity)) and _same_place(graph, x, out)
 
 

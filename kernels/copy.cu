@@ -3,7 +3,7 @@
 // Layout:      any strides on both sides; bytes are moved, never read as numbers
 // Macros:      SIZE bytes of an item (1, 2, 4, 8, 16): the host widens elements that lie side by side in both arrays
 // Launch:      copy, pad, pad_mapped: grid ceil(items/1024), block 256; transpose: a block of 256 per tile of 32 x 32 items
-// Launched by: gpucnn/backends/cuda/layout.py, CopyKernel, ConcatKernel, PadKernel
+// Launched by: gpucnn/backends/cuda/layout.py, CopyKernel, RouteKernel, ConcatKernel, PadKernel
 // Source:      tiled transpose through padded shared memory (Ruetsch & Micikevicius 2009)
 // Ladder:      not timed on hardware yet
 #include "include/common.cuh"

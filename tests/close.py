@@ -18,22 +18,29 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from curves import carried, size
 
 from gpucnn.ops import (
+    Activation,
     AdaptiveAvgPool,
     AvgPool,
     BatchNorm,
     Binary,
     Conv,
     ConvTranspose,
+    CumSum,
     Einsum,
     Epilogue,
     GlobalAvgPool,
     Linear,
+    LogSoftmax,
     Lookup,
     LookupConv,
     MatMul,
     Op,
+    PReLU,
+    Reduce,
+    Resize,
     Softmax,
 )
 from gpucnn.spec import spec_of
@@ -69,8 +76,12 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
             return prod(arrays[0].shape[2:])
         case AdaptiveAvgPool():
             return prod(n // p + 2 for n, p in zip(arrays[0].shape[2:], op.output_size))
-        case Softmax():
+        case Softmax() | LogSoftmax() | CumSum():
             return arrays[0].shape[op.dim]
+        case Reduce():
+            return prod(arrays[0].shape[a] for a in op.axes(arrays[0].ndim))
+        case Resize():
+            return op.reduction_length(spec_of(arrays[0]))
         case _:
             return 0
 
@@ -83,18 +94,41 @@ def _abs(arrays: Arrays) -> Arrays:
     return tuple(None if a is None else np.abs(a) for a in arrays)
 
 
+def _resized(op: Resize, x: Any, steep: int | None) -> Any:
+    """Absolute values with absolute weights; along axis number ``steep`` by 2, which no weight is steeper than."""
+    y = np.abs(x)
+    for axis, (dim, places, weights, _) in enumerate(op.taps(spec_of(x))):
+        by = np.full_like(weights, 2) if axis == steep else np.abs(weights)
+        y = sum(np.moveaxis(np.moveaxis(np.take(y, p, dim), dim, -1) * w, -1, dim) for p, w in zip(places.T, by.T))
+    return y
+
+
+def _resize_error(op: Resize, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """The sum's bound, and what a few roundings of a place do to the weights: places are float64, as far along as the axis is long."""
+    x = arrays[0]
+    sums = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * _resized(op, x, None)
+    shifts = (FEW * float(np.finfo(np.float64).eps) * max(x.shape[d], n) for d, n in zip(op.dims, op.sizes))
+    return sums + sum(shift * _resized(op, x, axis) for axis, shift in enumerate(shifts))
+
+
 def magnitude(op: Op, arrays: Arrays) -> Any:
     """The op on absolute values, in float64, with nothing cancelling; without the epilogue."""
     arrays = _wide(arrays)
     match op:
         case Conv() | ConvTranspose() | Linear():
             return replace(op, epilogue=Epilogue()).reference(np, *_abs(arrays[:3]))[0]
+        case Activation():
+            return size(op, arrays[0])
+        case PReLU():
+            return np.abs(arrays[0]) * np.maximum(1, np.abs(arrays[1]))
         case Binary("sub"):
             return np.add(*_abs(arrays))
         case BatchNorm():
             x, mean, var, weight, bias = (*arrays, None, None)[:5]
             x, mean, weight, bias = _abs((x, mean, weight, bias))
             return op.reference(np, x, -mean, var, weight, bias)[0]
+        case Resize():
+            return _resized(op, arrays[0], None)
         case AvgPool(divisor_override=int(d)):
             return replace(op, divisor_override=abs(d)).reference(np, *_abs(arrays))[0]
         case _:
@@ -102,16 +136,21 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
 
 
 def _epilogue_error(op: Conv | ConvTranspose | Linear, arrays: Arrays, unit: float, sum_eps: float) -> Any:
-    """The sum's own bound, and a few roundings of every value on the way: none of the activations is steeper than 1."""
+    """The sum's own bound, what the activations make of it, and a few roundings of every value on the way."""
     x, weight, bias, residual = (*arrays, None, None)[:4]
     bare = replace(op, epilogue=Epilogue())
-    size = magnitude(op, arrays)
-    acc = bare.reference(np, x, weight, bias)[0]
-    before = Epilogue(op.epilogue.pre).reference(np, acc, None)
-    error = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * size + FEW * unit * np.abs(before)
+    total = magnitude(op, arrays)
+    value = bare.reference(np, x, weight, bias)[0]
+    error = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * total + FEW * unit * np.abs(value)
+    for act, addend in ((op.epilogue.pre, residual), (op.epilogue.post, None)):
+        if act is not None:
+            error = carried(act, value, error) + FEW * unit * size(act, np.abs(value) + error)
+            value = act.reference(np, value)[0]
+        if addend is not None:
+            value = value + addend
+            error = error + FEW * unit * (np.abs(value) + np.abs(addend))
     # Where the sum is ±Inf or NaN nothing is rounded: what an activation makes of it is the same for all.
-    error = np.where(np.isfinite(size), error, 0)
-    return error if residual is None else error + 2 * FEW * unit * np.abs(residual)
+    return np.where(np.isfinite(total), error, 0)
 
 
 def _softmax_error(op: Softmax, arrays: Arrays, unit: float, sum_eps: float) -> Any:
@@ -123,6 +162,50 @@ def _softmax_error(op: Softmax, arrays: Arrays, unit: float, sum_eps: float) -> 
     distance = 1 + np.where(y > 0, np.abs(x - x.max(axis=op.dim, keepdims=True)), 0)
     spread = (y * distance).sum(axis=op.dim, keepdims=True)
     return y * (gamma(x.shape[op.dim] + FEW, sum_eps) + FEW * unit * (distance + spread))
+
+
+def _log_softmax_error(op: LogSoftmax, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """Of the sum, as for softmax, a relative error, which is the logarithm's absolute one; of each difference, a few roundings."""
+    x = arrays[0]
+    if x.size == 0:
+        return np.zeros(x.shape)
+    below = np.abs(x - x.max(axis=op.dim, keepdims=True))
+    y = Softmax(op.dim).reference(np, x)[0]
+    spread = (y * np.where(y > 0, 1 + below, 0)).sum(axis=op.dim, keepdims=True)
+    return gamma(x.shape[op.dim] + FEW, sum_eps) + FEW * unit * (spread + below + np.log(x.shape[op.dim]))
+
+
+def _reduce_error(op: Reduce, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """Sums by their magnitude; what is made of a sum by how steep it is there."""
+    x = arrays[0]
+    axes = op.axes(x.ndim)
+    relative = gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit
+    kept = replace(op, keepdim=True, dtype=None)
+
+    def of(kind: str, values: Any) -> Any:
+        return replace(kept, kind=kind).reference(np, values)[0]
+
+    match op.kind:
+        case "logsumexp":  # x − top is rounded, which exp turns into a relative error of |x − top| roundings
+            y = kept.reference(np, x)[0]
+            share = np.exp(x - y)
+            top = of("amax", np.abs(np.where(np.isfinite(x), x, 0)))
+            distance = np.where(share > 0, np.abs(x - of("amax", x)), 0)
+            error = relative + FEW * unit * of("sum", share * distance) + FEW * unit * (top + np.abs(y))
+        case "log_sum":
+            error = relative * of("sum", np.abs(x)) / np.abs(of("sum", x)) + FEW * unit * np.abs(kept.reference(np, x)[0])
+        case "var" | "std":  # two passes, the second about a mean that is off by `shift`
+            mean, count = of("mean", x), max(prod(x.shape[a] for a in axes), 1)
+            shift = relative * of("mean", np.abs(x))
+            apart = np.abs(x - mean)
+            divisor = max(count - op.correction, 0.0)
+            error = (relative * of("sum_square", apart) + 2 * shift * of("sum", apart) + 2 * count * shift**2) / divisor
+            if op.kind == "std":
+                value = of("var", x)
+                error = np.sqrt(value + error) - np.sqrt(np.maximum(value - error, 0)) + FEW * unit * np.sqrt(value)
+        case _:
+            error = relative * kept.reference(np, np.abs(x))[0]
+    return error if op.keepdim else np.squeeze(error, axes)
 
 
 def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
@@ -140,6 +223,12 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
             error = _epilogue_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Softmax):
             error = _softmax_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, LogSoftmax):
+            error = _log_softmax_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, Resize):
+            error = _resize_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, Reduce):
+            error = _reduce_error(op, arrays, unit, sum_eps)
         else:
             length = reduction_length(op, arrays)
             error = ((gamma(length + FEW, sum_eps) if length else 0.0) + FEW * unit) * magnitude(op, arrays)

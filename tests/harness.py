@@ -10,12 +10,12 @@ from cases import Case
 from gpucnn import plan
 from gpucnn.backends.base import Backend, Impl
 from gpucnn.graph import Graph, Node, Placement, Value
-from gpucnn.ops import Concat, Flatten, Identity, Reorder, Reshape, Transpose
+from gpucnn.ops import Concat, Flatten, Identity, Reorder, Reshape, Slice, Transpose
 from gpucnn.passes import alias_buffers, assign_layouts
 from gpucnn.passes.alias_buffers import dense_strides
 from gpucnn.spec import Spec
 
-MOVES = (Identity, Reorder, Reshape, Flatten, Transpose)
+MOVES = (Identity, Reorder, Reshape, Flatten, Transpose, Slice)
 """Ops that are views where that is possible."""
 
 

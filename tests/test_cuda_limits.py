@@ -28,6 +28,7 @@ from gpucnn.backends.cuda import IMPLS, CudaBackend
 from gpucnn.backends.cuda.conv import ConvIgemmMma, ConvIgemmSimt
 from gpucnn.errors import LimitError
 from gpucnn.ops import (
+    GLU,
     Activation,
     AdaptiveAvgPool,
     AvgPool,
@@ -42,6 +43,7 @@ from gpucnn.ops import (
     GlobalAvgPool,
     Identity,
     Linear,
+    LogSoftmax,
     Lookup,
     LookupConv,
     MatMul,
@@ -49,6 +51,7 @@ from gpucnn.ops import (
     MinPool,
     Op,
     Pad,
+    PReLU,
     Reorder,
     Reshape,
     Softmax,
@@ -192,9 +195,12 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     AdaptiveAvgPool: (of("more than pixels", AdaptiveAvgPool((4, 3)), (2, 8, 3, 4)),),
     Activation: (of("five axes", RELU, FIVE),),
     Binary: (of("five axes", Binary("add"), FIVE, FIVE), of("broadcast", Binary("mul"), FIVE, (2, 1, 2, 3, 3))),
+    PReLU: (of("five axes", PReLU(), FIVE, (3, 1, 3, 1)),),
+    GLU: (of("five axes", GLU(2), FIVE),),
     Cast: (of("five axes", Cast("float16"), FIVE),),
     BatchNorm: (norm("five axes", FIVE),),
     Softmax: tuple(of(id, Softmax(1), shape, fill="below") for id, shape in (("five axes", FIVE), ("rows", (2, 5)))),
+    LogSoftmax: (of("five axes", LogSoftmax(1), FIVE, fill="below"),),
     TopK: (of("five axes", TopK(3, 1), FIVE), of("rows", TopK(4), (2, 5))),
     Lookup: (lookup("five axes", FIVE),),
     Concat: (of("channels", Concat(1), FIVE, FIVE),),
@@ -207,7 +213,7 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
 }
 """For every op at least a case; for convolutions and pools one for each way through a kernel."""
 
-WALKERS = (Activation, Binary, Cast, BatchNorm, Softmax, TopK, Lookup, Concat, Pad, Identity, Reorder, Transpose)
+WALKERS = (Activation, PReLU, GLU, Binary, Cast, BatchNorm, Softmax, LogSoftmax, TopK, Lookup, Concat, Pad, Identity, Reorder, Transpose)
 """Ops of kernels that take any strides: there no two elements lie side by side either."""
 
 

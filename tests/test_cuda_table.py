@@ -7,33 +7,48 @@ from __future__ import annotations
 
 import pytest
 from cases import CASES, Case, halved
+from cases.conv import CURVES
 
 from gpucnn.backends.cuda import IMPLS
 from gpucnn.ops import (
+    GLU,
     Activation,
     AdaptiveAvgPool,
+    ArgReduce,
     AvgPool,
     BatchNorm,
     Binary,
     Cast,
     Conv,
     ConvTranspose,
+    CumSum,
     Einsum,
+    Gather,
+    GatherElements,
     GlobalAvgPool,
     Linear,
+    LogSoftmax,
     Lookup,
     LookupConv,
     MatMul,
     MaxPool,
     MinPool,
     Op,
+    PReLU,
+    Reduce,
+    Resize,
     Softmax,
+    Tile,
     TopK,
 )
 
 DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
 WHOLE = "the type is an integer, in which networks move values but compute none"
 NOT_2D = "there is one spatial axis, or three, where images have two"
+MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
+POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
+NO_PLACES = "classification networks have no values that name places"
+ONE_SIZE = "classification networks do not resize maps"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
 NOT_A_PRODUCT = "a diagonal, a sum over one operand, a scalar, other than two operands, or a stretched axis: no stack of matrix products"
@@ -58,9 +73,13 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     AdaptiveAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
     Activation: {
         "relu float64": DOUBLE, "relu6 float64": DOUBLE, "hard float64": DOUBLE, "sigmoid float64": DOUBLE, "tanh float64": DOUBLE,
+        "silu float64": DOUBLE, **{f"{name} float64": DOUBLE for name in CURVES},
         "relu int32": WHOLE, "relu uint8": WHOLE, "relu6 int32": WHOLE, "relu6 uint8": WHOLE,
     },
+    PReLU: {"float64": DOUBLE},
+    GLU: {"float64": DOUBLE},
     Softmax: {"float64": DOUBLE},
+    LogSoftmax: {"float64": DOUBLE},
     TopK: {"float64": DOUBLE, "int32": WHOLE, "uint8": WHOLE},
     Binary: {
         "add float64": DOUBLE, "sub float64": DOUBLE, "mul float64": DOUBLE, "div float64": DOUBLE,
@@ -72,6 +91,10 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
         "float64 to float16, NaN and Inf": DOUBLE,
     },
     BatchNorm: {"float64": DOUBLE},
+    **{kind: dict.fromkeys((case.id for case in CASES[kind]), POOLED) for kind in (Reduce, ArgReduce, CumSum)},
+    **{kind: dict.fromkeys((case.id for case in CASES[kind]), NO_PLACES) for kind in (Gather, GatherElements)},
+    Resize: dict.fromkeys((case.id for case in CASES[Resize]), ONE_SIZE),
+    Tile: {"space": MANY_LOOPS, "all axes": MANY_LOOPS},
     Lookup: {"float64": DOUBLE},
     LookupConv: {
         "float64": DOUBLE, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,

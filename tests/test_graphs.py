@@ -145,6 +145,31 @@ def pool(net: Net) -> None:
     net.maps.append(net.of(*kinds)())
 
 
+def cut(net: Net) -> None:
+    """Parts of a map: views where they can be, of whatever the map itself is."""
+    x, dim = net.map(), net.of(1, 1, 1, 0, 2, 3)
+    parts = F.chunk(x, net.whole(1, 3), dim) if net.of(True, False) else (F.flip(x, dim), F.narrow(x, dim, 0, 1), x[..., ::2])
+    net.maps += parts
+
+
+def shuffle(net: Net) -> None:
+    x = net.map()
+    net.maps.append(F.channel_shuffle(x, net.of(*(g for g in range(1, x.shape[1] + 1) if x.shape[1] % g == 0))))
+
+
+def repeat(net: Net) -> None:
+    x = net.map()
+    net.maps.append(F.tile(x[:, :1], (2, 1, 1)) if net.of(True, False) else F.expand(x[..., :1, :], x.shape))
+
+
+def unit(net: Net) -> None:
+    """A unit of ShuffleNet: one half goes on as it is, one through a step; then the channels change places."""
+    x = net.map()
+    if x.shape[1] % 2 == 0:
+        a, b = F.chunk(x, 2, 1)
+        net.maps.append(F.channel_shuffle(F.cat((a, F.relu(F.conv2d(b, net.weights(b.shape[1], b.shape[1], 1, 1)))), 1), 2))
+
+
 def border(net: Net) -> None:
     net.maps.append(F.pad(net.map(), (1, 0, net.whole(0, 2), 1), net.of("constant", "replicate"), 0.5))
 
@@ -187,6 +212,7 @@ def concatenate_rows(net: Net) -> None:
 GROW = (
     convolve, convolve, pointwise, depthwise, normalise, normalise, activate, activate, add, add, gate,
     concatenate, concatenate, branch, pool, border, permute, reshape, soften, flatten,
+    cut, cut, shuffle, repeat, unit,
 )  # fmt: skip
 GROW_ROWS = (classify, classify, activate_row, concatenate_rows)
 

@@ -12,12 +12,34 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from close import FEW, local_error
+from close import FEW, local_error, magnitude
+from curves import carried
 
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.graph import Graph, Value
-from gpucnn.ops import Activation, BatchNorm, Binary, Conv, ConvTranspose, Einsum, Linear, MatMul, MaxPool, MinPool, Op, Pad, Softmax
+from gpucnn.ops import (
+    GLU,
+    Activation,
+    BatchNorm,
+    Binary,
+    Conv,
+    ConvTranspose,
+    Einsum,
+    Gather,
+    GatherElements,
+    Linear,
+    LogSoftmax,
+    MatMul,
+    MaxPool,
+    MinPool,
+    Op,
+    Pad,
+    PReLU,
+    Reduce,
+    Resize,
+    Softmax,
+)
 from gpucnn.passes import PASSES
 from gpucnn.spec import Spec
 
@@ -47,15 +69,22 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
     match op:
         case Conv() | ConvTranspose() | Linear():
             return op.reference(np, e, np.abs(values[1]))[0]
+        case Activation():
+            return carried(op, values[0], e)
         case MatMul() | Einsum():  # what the product of the largest values has beside that of the values
             sizes = tuple(map(np.abs, values))
             terms = (op.reference(np, *(e if i == j else s + (d if j < i else 0) for j, (s, d) in enumerate(zip(sizes, errors))))[0]
                      for i, e in enumerate(errors))
             return sum(terms)
-        case Activation(kind):
-            return e / 4 if kind == "sigmoid" else e  # no steeper than that
         case Softmax():
             return np.broadcast_to(e.max(axis=op.dim, keepdims=True) / 2, e.shape) if e.size else e  # rows of its Jacobian: at most 1/2
+        case LogSoftmax():
+            return e + (e.max(axis=op.dim, keepdims=True) if e.size else e)  # the identity less rows that sum up to 1
+        case PReLU():
+            return e * np.maximum(1, np.abs(values[1])) + (np.abs(values[0]) + e) * errors[1]
+        case GLU():
+            (a, _), (da, db) = op.halves(values[0]), op.halves(e)
+            return da + (np.abs(a) + da) * db / 4  # a sigmoid is at most 1, and no steeper than 1/4
         case Binary("add" | "sub"):
             return e + errors[1]
         case Binary("mul"):
@@ -65,6 +94,16 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             raise NotImplementedError("a quotient has no bound")
         case BatchNorm():
             return replace(op).reference(np, e, 0 * values[1], values[2], None if values[3] is None else np.abs(values[3]))[0]
+        case Reduce("amax" | "amin" | "logsumexp"):  # no further apart than the values that are furthest apart
+            return replace(op, kind="amax").reference(np, e)[0]
+        case Reduce("prod" | "log_sum" | "var" | "std"):
+            raise NotImplementedError(f"{op.kind} has no bound here")
+        case Reduce("sum_square"):
+            return replace(op, kind="sum").reference(np, 2 * np.abs(values[0]) * e + e * e)[0]
+        case Gather() | GatherElements():
+            return op.reference(np, e, values[1])[0]
+        case Resize():
+            return magnitude(op, (e,))
         case Pad():
             return replace(op, value=0.0).reference(np, e)[0]
         case MinPool():  # two minima are no further apart than the values that are furthest apart
@@ -80,19 +119,19 @@ def truth(graph: Graph, feeds: Mapping[str, Any], dtype: Any = np.float32) -> di
     """
     known: dict[Value, tuple[Any, Any]] = {}
     for name, v in graph.inputs.items():
-        wide = feeds[name].astype(np.float64)
+        wide = feeds[name].astype(np.float64) if v.dtype.kind == "f" else feeds[name]
         known[v] = wide, np.zeros(v.shape) if dtype == np.float32 else np.abs(wide) * float(np.finfo(dtype).eps)
     for node in graph.nodes:
         for v in node.inputs:
             if v is not None and v.is_constant:
-                known[v] = (np.asarray(v.data, np.float64), np.zeros(v.shape))
+                known[v] = (np.asarray(v.data, np.float64 if v.dtype.kind == "f" else v.dtype), np.zeros(v.shape))
         values = tuple(None if v is None else known[v][0] for v in node.inputs)
         errors = tuple(None if v is None else known[v][1] for v in node.inputs)
         largest = tuple(None if v is None else np.abs(v) + e for v, e in zip(values, errors))
         exact = node.op.reference(np, *values)[0]
         if isinstance(node.op, BatchNorm):
             largest = (largest[0], *values[1:])
-        local = 2 * local_error(node.op, values if isinstance(node.op, Softmax) else largest, dtype)
+        local = 2 * local_error(node.op, values if isinstance(node.op, (Softmax, LogSoftmax)) else largest, dtype)
         error = _carry(node.op, values, errors) + np.broadcast_to(local, exact.shape)
         known[node.outputs[0]] = (exact, error)
     everything = {**graph.layers, **graph.outputs}

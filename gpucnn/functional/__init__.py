@@ -12,12 +12,21 @@ from .base import Padding3 as Padding3
 from .base import Size1 as Size1
 from .base import Size2 as Size2
 from .base import Size3 as Size3
+from .channels import *
 from .conv import *
 from .conv_transpose import *
 from .dense import *
 from .elementwise import *
+from .gather import *
 from .image import *
+from .moving import *
 from .norm import *
 from .pool import *
 from .ranking import *
+from .rectifier import *
+from .reduce import *
+from .resize import *
 from .shape import *
+from .shrinkage import *
+from .softmax import *
+from .statistics import *

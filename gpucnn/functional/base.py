@@ -10,12 +10,13 @@ import numpy as np
 from .. import plan
 from ..errors import ShapeError
 from ..graph import Value
-from ..ops import Op
+from ..ops import Activation, Op, Reduce
 from ..ops.window import Padding
 from ..spec import Array
 
 __all__ = [
-    "Padding1", "Padding2", "Padding3", "Size1", "Size2", "Size3", "T", "apply_op", "of_axes", "padding_of", "pair", "whole",
+    "Dims", "Padding1", "Padding2", "Padding3", "Size1", "Size2", "Size3", "T", "activate", "apply_op", "dims_of", "dtype_of", "of_axes",
+    "padding_of", "pair", "reduce", "shape_of", "whole",
 ]  # fmt: skip
 
 T = TypeVar("T", Array, Value)
@@ -23,6 +24,7 @@ Size1 = int | tuple[int]
 Size2 = int | tuple[int, int]
 Size3 = int | tuple[int, int, int]
 Padding1 = int | str | tuple[int] | tuple[tuple[int, int]]
+Dims = int | Sequence[int] | None
 Padding2 = int | str | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 Padding3 = int | str | tuple[int, int, int] | tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
@@ -33,6 +35,32 @@ def apply_op(op: Op, *inputs: Any) -> tuple[Any, ...]:
     if graph is not None:
         return graph.append(op, [v if v is None or isinstance(v, Value) else np.asarray(v) for v in inputs])
     return plan.evaluate(op, *inputs)
+
+
+def activate(x: Any, kind: str, alpha: float = 0.0, beta: float = 0.0) -> Any:
+    """One activation, by the kind and parameters of :class:`gpucnn.ops.Activation`."""
+    return apply_op(Activation(kind, float(alpha), float(beta)), x)[0]
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """Shape of an array, of what NumPy makes one of, or of a value."""
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+def dims_of(op: str, dim: Dims) -> tuple[int, ...]:
+    """One axis, several, or none as a tuple."""
+    listed = () if dim is None else (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    return tuple(whole(op, "dim", d) for d in listed)
+
+
+def dtype_of(x: Any) -> np.dtype[Any]:
+    """Dtype of an array, of what NumPy makes one of, or of a value."""
+    return np.dtype(x.dtype) if hasattr(x, "dtype") else np.asarray(x).dtype
+
+
+def reduce(kind: str, x: Any, dim: Dims, keepdim: bool, **fields: Any) -> Any:
+    """Record or compute a reduction."""
+    return apply_op(Reduce(kind, dims_of(kind, dim), bool(keepdim), **fields), x)[0]
 
 
 def whole(op: str, name: str, value: Any) -> int:

@@ -7,10 +7,16 @@
 ``matmul``              MatMul
 ``einsum``              Einsum
 ``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
-``activation``          Activation, Epilogue, Softmax
+``activation``          Activation, Epilogue, PReLU, GLU
+``softmax``             Softmax, LogSoftmax
 ``elementwise``         Binary, Cast
 ``norm``                BatchNorm
 ``ranking``             TopK
+``reduce``              Reduce, ArgReduce, CumSum
+``gather``              Gather, GatherElements
+``moving``              Slice, Expand, Tile
+``channels``            ChannelShuffle, DepthToSpace, SpaceToDepth
+``resize``              Resize
 ``shape``               Identity, Reshape, Flatten, Transpose, Concat, Pad, Reorder
 ``image``               Lookup, LookupConv
 ======================  ==============================================
@@ -18,14 +24,20 @@
 
 from .activation import *
 from .base import Op as Op
+from .channels import *
 from .conv import *
 from .conv_transpose import *
 from .einsum import *
 from .elementwise import *
+from .gather import *
 from .image import *
 from .linear import *
 from .matmul import *
+from .moving import *
 from .norm import *
 from .pool import *
 from .ranking import *
+from .reduce import *
+from .resize import *
 from .shape import *
+from .softmax import *

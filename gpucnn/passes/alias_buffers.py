@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node, Placement, Value
-from ..ops import Activation, Binary, Concat, Flatten, Order, Reorder, Reshape, Transpose
+from ..ops import Activation, Binary, Concat, Flatten, Order, PReLU, Reorder, Reshape, Slice, Transpose
 
-__all__ = ["alias_buffers", "dense_strides"]
+__all__ = ["alias_buffers", "dense_strides", "slice_placement"]
 
 
 def dense_strides(shape: tuple[int, ...], order: Order) -> tuple[int, ...]:
@@ -22,6 +22,27 @@ def dense_strides(shape: tuple[int, ...], order: Order) -> tuple[int, ...]:
         strides[axis] = step
         step *= shape[axis]
     return tuple(strides)
+
+
+def slice_placement(graph: Graph, node: Node) -> Placement | None:
+    """Where the result of a slice lies inside its input, None where steps could not read it there.
+
+    Steps take what a concatenation would make of their inputs: a run of images, or of channels that lie side by side.
+    """
+    x, out = node.inputs[0], node.outputs[0]
+    if not isinstance(node.op, Slice) or x is None or x.is_constant or x.order != out.order:
+        return None
+    place = graph.placements[x]
+    offset = place.offset
+    for axis, (taken, size) in enumerate(zip(node.op.ranges(x.shape), x.shape)):
+        if taken == range(size):
+            continue
+        if len(taken) != 1 and taken.step != 1:
+            return None
+        if axis != 0 and not (axis == 1 and x.order == "channels_last"):
+            return None
+        offset += taken.start * place.strides[axis] if taken else 0
+    return Placement(place.root, offset, place.strides)
 
 
 def alias_buffers(graph: Graph) -> None:
@@ -80,12 +101,14 @@ def _same_memory(shape: tuple[int, ...], a: tuple[int, ...], b: tuple[int, ...])
 
 
 def _is_view(graph: Graph, node: Node) -> bool:
-    """Whether the result lies in memory exactly as the first input does."""
+    """Whether the result lies in memory exactly as the first input, or a part of it, does."""
     x = node.inputs[0] if node.inputs else None
     out = node.outputs[0]
-    if x is None or x.is_constant or not isinstance(node.op, (Reshape, Flatten, Reorder, Transpose)):
+    if x is None or x.is_constant or graph.placements[out].root is not out:
         return False
-    if graph.placements[out].root is not out or not _dense(graph, x):
+    if isinstance(node.op, Slice):
+        return slice_placement(graph, node) is not None
+    if not isinstance(node.op, (Reshape, Flatten, Reorder, Transpose)) or not _dense(graph, x):
         return False
     strides = dense_strides(x.shape, x.order)
     if isinstance(node.op, (Reshape, Flatten)):
@@ -99,7 +122,8 @@ def _make_view(graph: Graph, node: Node) -> None:
     x, out = node.inputs[0], node.outputs[0]
     assert x is not None
     place = graph.placements[x]
-    _move(graph, out, Placement(place.root, place.offset, dense_strides(out.shape, out.order)))
+    part = slice_placement(graph, node)
+    _move(graph, out, part or Placement(place.root, place.offset, dense_strides(out.shape, out.order)))
     graph.note("views")
 
 
@@ -114,7 +138,7 @@ def _move(graph: Graph, value: Value, place: Placement) -> None:
 def _in_place(graph: Graph, node: Node, i: int, last_use: dict[Value, int]) -> bool:
     """Whether an element-wise result may overwrite its first input: same shape and order, nothing reads the input's buffer later."""
     x, out = node.inputs[0] if node.inputs else None, node.outputs[0]
-    if x is None or x.is_constant or not isinstance(node.op, (Activation, Binary)):
+    if x is None or x.is_constant or not isinstance(node.op, (Activation, Binary, PReLU)):
         return False
     if x.shape != out.shape or x.dtype != out.dtype or x.order != out.order or graph.placements[out].root is not out:
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node
-from ..ops import AvgPool, Concat, Flatten, Identity, MaxPool, MinPool, Pad, Reshape, Transpose
+from ..ops import AvgPool, Concat, Expand, Flatten, Identity, MaxPool, MinPool, Pad, Reshape, Slice, Tile, Transpose
 
 __all__ = ["drop_identities"]
 
@@ -13,8 +13,12 @@ def _does_nothing(node: Node) -> bool:
     if x is None or len(node.outputs) != 1 or x.spec.shape != node.outputs[0].shape:
         return False
     match op:
-        case Identity() | Reshape() | Flatten() | Pad():
+        case Identity() | Reshape() | Flatten() | Pad() | Expand():
             return True
+        case Slice():
+            return all(taken == range(n) for taken, n in zip(op.ranges(x.shape), x.shape))
+        case Tile():
+            return x.spec.size > 0 or set(op.repeats) <= {1}
         case Transpose(dims):
             return dims == tuple(range(len(dims)))
         case Concat():

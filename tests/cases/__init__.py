@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gpucnn.ops import Op
 
-from . import activation, elementwise, image, ranking, shape
+from . import activation, elementwise, gather, image, moving, ranking, reduce, resize, shape
 from . import conv as _conv
 from . import conv_transpose as _conv_transpose
 from . import linear as _linear
@@ -29,6 +29,8 @@ __all__ = [
     "linear", "lookup", "lookup_conv", "matmul", "norm", "of", "pool",
 ]  # fmt: skip
 
-_FAMILIES = (_conv, _conv_transpose, _linear, _matmul, _pool, activation, ranking, elementwise, _norm, shape, image)
+_FAMILIES = (
+    _conv, _conv_transpose, _linear, _matmul, _pool, activation, ranking, elementwise, _norm, shape, moving, gather, reduce, resize, image,
+)  # fmt: skip
 
 CASES: dict[type[Op], tuple[Case, ...]] = {kind: cases for family in _FAMILIES for kind, cases in family.CASES.items()}

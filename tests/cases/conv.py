@@ -15,6 +15,34 @@ RELU, SIGMOID, TANH = (Activation(kind) for kind in ("relu", "sigmoid", "tanh"))
 
 HARD = Activation("clip", -0.5, 0.25)
 
+SILU = Activation("silu")
+
+CURVES = {
+    "leaky_relu": Activation("leaky_relu", 0.125),
+    "leaky_relu steep": Activation("leaky_relu", 2.5),
+    "leaky_relu falling": Activation("leaky_relu", -0.5),
+    "leaky_relu flat": Activation("leaky_relu", 0.0),
+    "elu": Activation("elu", 1.5),
+    "selu": Activation("selu", 1.6732632423543772, 1.0507009873554805),
+    "celu": Activation("celu", 0.75),
+    "mish": Activation("mish"),
+    "hardsigmoid": Activation("hardsigmoid", 1 / 6, 0.5),
+    "hardsigmoid falling": Activation("hardsigmoid", -0.2, 20.0),
+    "hardswish": Activation("hardswish"),
+    "erf": Activation("erf"),
+    "gelu": Activation("gelu"),
+    "gelu_tanh": Activation("gelu_tanh"),
+    "softplus": Activation("softplus", 1.0, float("inf")),
+    "softplus scaled": Activation("softplus", -2.0, 1.0),
+    "softsign": Activation("softsign"),
+    "logsigmoid": Activation("logsigmoid"),
+    "shrink": Activation("shrink", 0.5, 0.25),
+    "tanhshrink": Activation("tanhshrink"),
+    "threshold": Activation("threshold", 0.5, -2.0),
+    "threshold to 0": Activation("threshold", 0.5),
+}
+"""Every other kind, with parameters that show; beside SILU, which stands for them where one has to do."""
+
 ALL = {"bias": True, "residual": True, "pre": RELU6, "post": SIGMOID}
 
 
@@ -54,6 +82,9 @@ _CONV = (
     conv("1000 channels out", (1, 3, 5, 5), (1000, 3, 3, 3), bias=True),
     conv("no channels out", (2, 3, 5, 5), (0, 3, 3, 3)),
     conv("several blocks", (1, 4, 75, 71), (24, 4, 3, 3), padding=1, **ALL),
+    conv("several blocks, silu, gelu", (1, 4, 75, 71), (24, 4, 3, 3), padding=1, bias=True, residual=True, pre=SILU, post=CURVES["gelu"]),
+    conv("1x1, hardswish", (2, 5, 7, 5), (11, 5, 1, 1), bias=True, pre=CURVES["hardswish"]),
+    conv("depthwise, silu", (2, 6, 7, 5), (6, 1, 3, 3), groups=6, bias=True, pre=SILU),
     conv("several blocks strided", (2, 3, 131, 67), (24, 3, 3, 5), stride=(2, 1), padding=1, bias=True, pre=RELU),
     conv("dilation", (1, 3, 11, 9), (4, 3, 3, 3), dilation=(2, 3), padding=(2, 3)),
     conv("stride and dilation", (3, 3, 11, 12), (4, 3, 3, 2), stride=(2, 3), dilation=2),

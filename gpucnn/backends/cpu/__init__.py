@@ -1,28 +1,38 @@
 """NumPy on the CPU: one impl per method, the best guess first."""
 
 from ...ops import (
+    GLU,
     Activation,
     AvgPool,
     BatchNorm,
     Binary,
     Cast,
+    ChannelShuffle,
     Concat,
     Conv,
     ConvTranspose,
+    DepthToSpace,
     Einsum,
+    Expand,
     Flatten,
     GlobalAvgPool,
     Identity,
     Linear,
+    LogSoftmax,
     Lookup,
     MatMul,
     MaxPool,
     MinPool,
     Op,
     Pad,
+    PReLU,
+    Reduce,
     Reorder,
     Reshape,
+    Slice,
     Softmax,
+    SpaceToDepth,
+    Tile,
     Transpose,
 )
 from ..base import Impl
@@ -31,6 +41,7 @@ from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
 from .conv_transpose import ConvTransposeGemm
 from .linear import LinearGemm
 from .matmul import EinsumMatmul, MatMulBlas
+from .moving import RouteCopy
 from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
@@ -38,11 +49,15 @@ from .pointwise import (
     CastCopy,
     ConcatCopy,
     CopyOnly,
+    GLUPieces,
+    LogSoftmaxRows,
     LookupTake,
     PadCopy,
+    PReLUPieces,
     SoftmaxRows,
 )
 from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
+from .reduce import ReduceUfunc
 
 __all__ = ["IMPLS", "CpuBackend"]
 
@@ -57,10 +72,13 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     AvgPool: (AvgPoolLines(),),
     GlobalAvgPool: (GlobalAvgPoolSum(),),
     Activation: (ActivationInPlace(),),
+    PReLU: (PReLUPieces(),),
+    GLU: (GLUPieces(),),
     Binary: (BinaryUfunc(),),
     Cast: (CastCopy(),),
     BatchNorm: (BatchNormScale(),),
     Softmax: (SoftmaxRows(),),
+    LogSoftmax: (LogSoftmaxRows(),),
     Lookup: (LookupTake(),),
     Concat: (ConcatCopy(),),
     Pad: (PadCopy(),),
@@ -69,5 +87,12 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Reshape: (CopyOnly(),),
     Flatten: (CopyOnly(),),
     Identity: (CopyOnly(),),
+    Reduce: (ReduceUfunc(),),
+    Slice: (RouteCopy(),),
+    Expand: (RouteCopy(),),
+    Tile: (RouteCopy(),),
+    ChannelShuffle: (RouteCopy(),),
+    DepthToSpace: (RouteCopy(),),
+    SpaceToDepth: (RouteCopy(),),
 }
 """The rule of choice: the first that supports. The reference stands behind every list."""

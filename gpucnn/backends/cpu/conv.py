@@ -17,7 +17,7 @@ from ...spec import Array, Spec
 from ..base import Call, Impl
 from ..unit_axis import takes_lines
 from .backend import CpuBackend, Scratch, copy, product, rows_of
-from .epilogue import finish
+from .epilogue import finish, room
 from .frame import Frame
 from .gemm import Block, blocks, group_size
 
@@ -50,12 +50,12 @@ def _group(backend: CpuBackend, n: int, p: int, q: int, weight: Array) -> int:
     return group if group == 1 or backend.places_agree(group, p * q, weight) else 1
 
 
-def _finish(op: Conv, acc: Array, bias: Array | None, residual: Array | None, out: Array) -> list[Call]:
+def _finish(op: Conv, acc: Array, bias: Array | None, residual: Array | None, out: Array, scratch: Scratch) -> list[Call]:
     """The epilogue of a block: on matrices where the memory allows it, else on (images, lines, columns, k)."""
     target, addend = rows_of(out), None if residual is None else rows_of(residual)
     if target is not None and (residual is None or addend is not None):
-        return finish(op.epilogue, acc, bias, addend, target)
-    return finish(op.epilogue, acc.reshape(out.shape), bias, residual, out)
+        return finish(op.epilogue, acc, bias, addend, target, scratch.bytes(room(op.epilogue)))
+    return finish(op.epilogue, acc.reshape(out.shape), bias, residual, out, scratch.bytes(room(op.epilogue)))
 
 
 @takes_lines
@@ -75,7 +75,7 @@ class ConvPointwise(Impl):
         """Of a block: the pixels that a stride leaves, and the sums where the output has gaps."""
         n, k, p, q = op.infer(x, weight, *rest)[0].shape
         sizes = [max(map(_images_lines, blocks(n, p, q, k, group))) for group in {1, group_size(n, p, q, k)}] if n else [0]
-        return 4 * max(sizes) * q * (x.shape[1] + k) + _SLACK
+        return 4 * max(sizes) * q * (x.shape[1] + k) + room(op.epilogue) + _SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (c, k)."""
@@ -103,7 +103,7 @@ class ConvPointwise(Impl):
             acc = scratch.take(m, k) if target is None else target
             calls.append(product(rows, weight, acc))
             rb = None if residual is None else _nhwc(residual)[n0:n1, p0:p1]
-            tasks.append(calls + _finish(op, acc, bias, rb, ob))
+            tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
 
 
@@ -141,7 +141,7 @@ class ConvIm2col(Impl):
             for block in blocks(n, p, q, k, group):
                 m = _images_lines(block) * q
                 largest = max(largest, frame.elements(block) + m * (r * s * c // op.groups + k))
-        return 4 * largest + _SLACK
+        return 4 * largest + room(op.epilogue) + _SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (groups, r, s, c/groups, k/groups)."""
@@ -173,7 +173,7 @@ class ConvIm2col(Impl):
                 calls.append(copy(columns.reshape(patches.shape), patches))
                 calls.append(product(columns, matrices[i], acc[:, i * per : (i + 1) * per]))
             rb = None if residual is None else _nhwc(residual)[n0:n1, p0:p1]
-            tasks.append(calls + _finish(op, acc, bias, rb, ob))
+            tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
 
 
@@ -195,7 +195,7 @@ class ConvVolume(Impl):
         frame = _plane_frame(op, _Shape((1, c, h, w)), (r, s), op.pads(x, weight), q)
         cut = blocks(n * d, p, q, k)
         largest = max((t * frame.elements(b) + _images_lines(b) * q * (t * r * s * c // op.groups + k) for b in cut), default=0)
-        return 4 * largest + _SLACK + 64 * t
+        return 4 * largest + room(op.epilogue) + _SLACK + 64 * (t + 1)
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (groups, t, r, s, c/groups, k/groups)."""
@@ -238,7 +238,7 @@ class ConvVolume(Impl):
             else:
                 calls.append(_zero(acc))
             rb = None if residual is None else _nhwc(residual[i : i + 1, :, z])[:, p0:p1]
-            tasks.append(calls + _finish(op, acc, bias, rb, ob))
+            tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
 
 
@@ -283,7 +283,7 @@ class ConvDepthwise(Impl):
         n, k, p, q = op.infer(x, weight, *rest)[0].shape
         frame = _frame(op, _Shape(x.shape), weight.shape[2:], q)
         largest = max((frame.elements(b) + _images_lines(b) * q * k for b in blocks(n, p, q, k)), default=0)
-        return 4 * largest + _SLACK
+        return 4 * largest + room(op.epilogue) + _SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (r, s, c, k/c)."""
@@ -318,7 +318,7 @@ class ConvDepthwise(Impl):
             else:
                 calls.append(_einsum("pqrsc,rscm->pqcm", windows, weight, acc.reshape(lines, q, c, multiplier)))
             rb = None if residual is None else _nhwc(residual)[n0:n1, p0:p1]
-            tasks.append(calls + _finish(op, acc, bias, rb, ob))
+            tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
 
 

@@ -13,7 +13,7 @@ from ...ops import ConvTranspose
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CpuBackend, Scratch, copy, product
-from .epilogue import finish
+from .epilogue import finish, room
 
 __all__ = ["ConvTransposeGemm"]
 
@@ -48,7 +48,7 @@ class ConvTransposeGemm(Impl):
         for _, p0, p1 in slabs(op, min(n, 1), k, out, sizes):
             rows = len(_reaching(op, p0, p1, before[0], sizes[0], range(kernel[0]))) * prod(sizes[1:])
             largest = max(largest, rows * (c + kernel[-1] * wide) + (p1 - p0) * prod(out[1:]) * k)
-        return 4 * largest + 4 * 64
+        return 4 * largest + room(op.epilogue) + 5 * 64
 
     def pack(self, op: ConvTranspose, *constants: Any) -> tuple[Any, ...]:
         """Weight as (groups, …, c/groups, s, k/groups), s the last axis of the kernel."""
@@ -78,14 +78,14 @@ class ConvTransposeGemm(Impl):
                 dense = scratch.take(*lines.shape)
                 calls.append(copy(dense, lines))
                 lines = dense
-            room = scratch.take(len(reach), *sizes[1:], s, k if c == 1 else per)
+            products = scratch.take(len(reach), *sizes[1:], s, k if c == 1 else per)
             tap = _Tap(op, (p0, *(0,) * (len(out) - 1)), (p1, *out[1:]), before, reach)
             for group in range(1 if c == 1 else g):
                 target = acc if c == 1 else acc[..., group * per : (group + 1) * per]
                 for line in np.ndindex(*lead):
-                    calls += tap.line(lines, weight, group, line, room, target)
+                    calls += tap.line(lines, weight, group, line, products, target)
             rb = None if addend is None else addend[i, p0:p1]
-            tasks.append(calls + finish(op.epilogue, acc, bias, rb, yb))
+            tasks.append(calls + finish(op.epilogue, acc, bias, rb, yb, scratch.bytes(room(op.epilogue))))
         return backend.schedule(tasks, parts)
 
 
@@ -111,13 +111,13 @@ class _Tap:
     def __init__(self, op: ConvTranspose, low: Sequence[int], high: Sequence[int], before: Sequence[int], reach: range) -> None:
         self.op, self.low, self.high, self.before, self.reach = op, low, high, before, reach
 
-    def line(self, lines: Array, weight: Array, group: int, line: tuple[int, ...], room: Array, target: Array) -> list[Call]:
+    def line(self, lines: Array, weight: Array, group: int, line: tuple[int, ...], products: Array, target: Array) -> list[Call]:
         """Calls that multiply by one line of the kernel and add up its elements one by one."""
         c, s, per = weight.shape[-3:]
         met = self._lines(range(line[0], line[0] + 1) if line else range(s))
         if not met:
             return []
-        chosen, made = lines[met.start - self.reach.start : met.stop - self.reach.start], room[: len(met)]
+        chosen, made = lines[met.start - self.reach.start : met.stop - self.reach.start], products[: len(met)]
         if c == 1:
             place: tuple[Any, ...] = (slice(None), *line, 0)
             kernel = np.moveaxis(weight[place], 0, 1)  # (s, c, k/c)

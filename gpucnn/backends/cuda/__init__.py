@@ -1,20 +1,25 @@
 """CUDA kernels on an NVIDIA GPU: one impl per kernel, the best guess first."""
 
 from ...ops import (
+    GLU,
     Activation,
     AdaptiveAvgPool,
     AvgPool,
     BatchNorm,
     Binary,
     Cast,
+    ChannelShuffle,
     Concat,
     Conv,
     ConvTranspose,
+    DepthToSpace,
     Einsum,
+    Expand,
     Flatten,
     GlobalAvgPool,
     Identity,
     Linear,
+    LogSoftmax,
     Lookup,
     LookupConv,
     MatMul,
@@ -22,9 +27,13 @@ from ...ops import (
     MinPool,
     Op,
     Pad,
+    PReLU,
     Reorder,
     Reshape,
+    Slice,
     Softmax,
+    SpaceToDepth,
+    Tile,
     TopK,
     Transpose,
 )
@@ -33,12 +42,12 @@ from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
 from .conv_transpose import ConvTransposePhases
 from .depthwise import ConvDepthwiseDirect
-from .layout import ConcatKernel, CopyKernel, PadKernel
+from .layout import ConcatKernel, CopyKernel, PadKernel, RouteKernel
 from .linear import LinearCublas
 from .matmul import EinsumCublas, MatMulCublas
-from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, LookupKernel
+from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, GLUKernel, LookupKernel, PReLUKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
-from .softmax import SoftmaxKernel
+from .softmax import LogSoftmaxKernel, SoftmaxKernel
 from .stem import ConvStemMma, ConvStemSimt
 from .topk import TopKKernel
 
@@ -56,10 +65,13 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     GlobalAvgPool: (GlobalAvgPoolDirect(),),
     AdaptiveAvgPool: (AdaptiveAvgPoolDirect(),),
     Activation: (ActivationKernel(),),
+    PReLU: (PReLUKernel(),),
+    GLU: (GLUKernel(),),
     Binary: (BinaryKernel(),),
     Cast: (CastKernel(),),
     BatchNorm: (BatchNormKernel(),),
     Softmax: (SoftmaxKernel(),),
+    LogSoftmax: (LogSoftmaxKernel(),),
     TopK: (TopKKernel(),),
     Lookup: (LookupKernel(),),
     LookupConv: (ConvStemMma(lookup=True), ConvStemSimt(lookup=True)),
@@ -70,5 +82,11 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Reshape: (CopyKernel(),),
     Flatten: (CopyKernel(),),
     Identity: (CopyKernel(),),
+    Slice: (RouteKernel(),),
+    Expand: (RouteKernel(),),
+    Tile: (RouteKernel(),),
+    ChannelShuffle: (RouteKernel(),),
+    DepthToSpace: (RouteKernel(),),
+    SpaceToDepth: (RouteKernel(),),
 }
 """The rule of choice: the first that supports. The reference stands behind every list."""

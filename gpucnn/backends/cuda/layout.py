@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import LimitError
 from ...ops import Concat, Op, Pad, Transpose
-from ...spec import Array, Spec
+from ...spec import Array, Spec, spec_of
 from ..base import Call, Impl, in_order
 from .backend import CudaBackend, launch
 from .geometry import address, divisor, scalars
@@ -21,6 +21,7 @@ __all__ = [
     "ConcatKernel",
     "CopyKernel",
     "PadKernel",
+    "RouteKernel",
     "element_strides",
     "fold",
     "movable",
@@ -229,6 +230,42 @@ class CopyKernel(Impl):
         if address(x) == address(y) and all(a == b for n, a, b in zip(shape, x_strides, y_strides) if n > 1):
             return None
         return _copy(backend, op.name, y, x, shape, y_strides, x_strides)
+
+
+class RouteKernel(Impl):
+    """``kernels/copy.cu``: the loop nest of an op that takes elements from places that follow from strides."""
+
+    name = "route"
+    numerics = "exact"
+
+    def supports(self, op: Any, x: Spec) -> bool:
+        """Elements of 1, 2, 4 or 8 bytes; up to five loops, when those that follow evenly in both orders of memory are one."""
+        y = op.infer(x)[0]
+        orders = ("channels_last",) if op.layout == "spatial" else ("channels_last", "logical")
+        return x.dtype.itemsize in (1, 2, 4, 8) and all(_loops(op, x, y, order) <= MOST_AXES for order in orders)
+
+    def bind(self, backend: CudaBackend, op: Any, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]) -> Call | None:
+        """One launch."""
+        x, y = inputs[0], outputs[0]
+        route = op.route(spec_of(x), element_strides(x), element_strides(y))
+        start = x[route.start]
+        return _copy(backend, op.name, y, start, route.shape, route.y_strides, route.x_strides)
+
+
+def _loops(op: Any, x: Spec, y: Spec, order: str) -> int:
+    """Loops that are left of an op's where pixels or rows lie apart, as in slices of larger buffers."""
+
+    def strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+        last = order == "channels_last" and len(shape) >= 3
+        axes = (0, *range(2, len(shape)), 1) if last else tuple(range(len(shape)))
+        found, step = [0] * len(shape), 1
+        for axis in reversed(axes):
+            found[axis] = step
+            step *= max(shape[axis], 1) + (last and axis == 1)
+        return tuple(found)
+
+    route = op.route(x, strides(x.shape), strides(y.shape))
+    return len(fold(route.shape, route.y_strides, route.x_strides))
 
 
 class ConcatKernel(Impl):

@@ -1,0 +1,36 @@
+"""What takes elements from places that follow from strides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.lib.stride_tricks import as_strided
+
+from ...ops import Op
+from ...spec import Spec, spec_of
+from ..base import Call, Impl
+from .backend import CpuBackend, copy
+
+__all__ = ["RouteCopy"]
+
+
+class RouteCopy(Impl):
+    """The op's loop nest as one copy between two views."""
+
+    name = "route_copy"
+    numerics = "exact"
+
+    def supports(self, op: Op, x: Spec) -> bool:
+        """Everything."""
+        return True
+
+    def bind(
+        self, backend: CpuBackend, op: Any, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """One copy; of one element, where all are the same, NumPy makes a fill."""
+        x, y = inputs[0], outputs[0]
+        route = op.route(spec_of(x), x.strides, y.strides)
+        start = x[route.start]
+        source = as_strided(start, route.shape, route.x_strides, writeable=False)
+        return copy(as_strided(y, route.shape, route.y_strides), source)

@@ -1,0 +1,115 @@
+"""Elements from places that another array names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..errors import ShapeError
+from ..spec import Array, Spec
+from .base import Layout, Op, normalise_dim, wrong
+
+__all__ = ["Gather", "GatherElements"]
+
+
+def _check(op: str, x: Spec, indices: Spec, dim: int) -> int:
+    if indices.dtype.kind not in "iu":
+        raise wrong(op, f"indices must be whole numbers, got {indices.dtype}", x=x, indices=indices)
+    dim = normalise_dim(op, dim, x.ndim)
+    if x.shape[dim] == 0 and indices.size:
+        raise wrong(op, f"axis {dim} of x is empty, nothing can be taken from it", x=x, indices=indices)
+    return dim
+
+
+def _inside(xp: Any, op: str, indices: Array, size: int, dim: int) -> Array:
+    """Indices counted from the front; raises where one does not lie on the axis."""
+    places = indices.astype("int64")
+    if places.size and bool(((places < -size) | (places >= size)).any()):
+        raise ShapeError(f"{op}: indices must lie in [{-size}, {size - 1}] for axis {dim}, got {int(places.min())} to {int(places.max())}")
+    return xp.where(places < 0, places + size, places)
+
+
+@dataclass(frozen=True)
+class Gather(Op):
+    """Whole slices of x along ``dim``, in the order that ``indices`` names: its axes stand where that axis stood.
+
+    Parameters
+    ----------
+    dim : int
+
+    Notes
+    -----
+    Negative indices count from the end. One out of range is an error when the op runs, on every backend. ONNX ``Gather``, PyTorch
+    ``index_select`` and ``embedding``, NumPy ``take``.
+    """
+
+    dim: int = 0
+    layout: ClassVar[Layout] = "axiswise"
+
+    def infer(self, x: Spec, indices: Spec) -> tuple[Spec, ...]:
+        """The shape of x with that of ``indices`` for its axis."""
+        dim = _check("gather", x, indices, self.dim)
+        return (Spec((*x.shape[:dim], *indices.shape, *x.shape[dim + 1 :]), x.dtype),)
+
+    def reference(self, xp: Any, x: Array, indices: Array) -> tuple[Array, ...]:
+        """Checked, then one call."""
+        dim = self.dim % x.ndim
+        return (xp.take(x, _inside(xp, "gather", indices, x.shape[dim], dim), axis=dim),)
+
+    def flops(self, *specs: Spec) -> int:
+        """None."""
+        return 0
+
+    def keeps_batch(self, batched: tuple[bool, ...], *specs: Spec) -> bool:
+        """From a batch by places that are the same for all, along another axis; or by a batch of places from one table."""
+        return batched == ((False, True) if self.dim % specs[0].ndim == 0 else (True, False))
+
+
+@dataclass(frozen=True)
+class GatherElements(Op):
+    """Single elements: along ``dim`` the one that ``indices`` names, on the other axes the one at the same place.
+
+    Parameters
+    ----------
+    dim : int
+
+    Notes
+    -----
+    ``y[i, j, k] = x[i, indices[i, j, k], k]`` for ``dim`` 1. Negative indices count from the end. One out of range is an error when the
+    op runs, on every backend. On other axes ``indices`` may be smaller than x. ONNX ``GatherElements``, PyTorch ``gather``.
+    """
+
+    dim: int = 0
+    layout: ClassVar[Layout] = "axiswise"
+
+    @property
+    def name(self) -> str:
+        """``gather_elements``."""
+        return "gather_elements"
+
+    def infer(self, x: Spec, indices: Spec) -> tuple[Spec, ...]:
+        """The shape of ``indices``."""
+        dim = _check("gather_elements", x, indices, self.dim)
+        if indices.ndim != x.ndim:
+            raise wrong("gather_elements", f"indices must have {x.ndim} axes, got {indices.ndim}", x=x, indices=indices)
+        if any(i > n for axis, (i, n) in enumerate(zip(indices.shape, x.shape)) if axis != dim):
+            raise wrong("gather_elements", f"indices must not be larger than x, but along dim {dim}", x=x, indices=indices)
+        return (Spec(indices.shape, x.dtype),)
+
+    def reference(self, xp: Any, x: Array, indices: Array) -> tuple[Array, ...]:
+        """Checked, then one call on as much of x as there are indices."""
+        dim = self.dim % x.ndim
+        places = _inside(xp, "gather_elements", indices, x.shape[dim], dim)
+        part = x[tuple(slice(None) if axis == dim else slice(n) for axis, n in enumerate(indices.shape))]
+        return (xp.take_along_axis(part, places, axis=dim),)
+
+    def flops(self, *specs: Spec) -> int:
+        """None."""
+        return 0
+
+    def keeps_batch(self, batched: tuple[bool, ...], *specs: Spec) -> bool:
+        """Where both are batched, of one size, and another axis is searched; or by a batch of places from one table."""
+        x, indices = specs
+        if self.dim % x.ndim == 0:
+            return batched == (False, True)
+        return batched == (True, True) and x.shape[0] == indices.shape[0]
