@@ -13,7 +13,24 @@ from typing import Any
 import emulator
 import numpy as np
 import pytest
-from cases import ALL, RELU, Case, conv, conv_transpose, einsum, halved, linear, lookup, lookup_conv, matmul, norm, of, pool
+from cases import (
+    ALL,
+    RELU,
+    Case,
+    conv,
+    conv_transpose,
+    einsum,
+    group_norm,
+    halved,
+    linear,
+    lookup,
+    lookup_conv,
+    matmul,
+    norm,
+    of,
+    pool,
+    row_norm,
+)
 from close import assert_close
 from emulated import EmulatorDriver
 from numpy.lib.stride_tricks import as_strided
@@ -41,14 +58,18 @@ from gpucnn.ops import (
     Einsum,
     Flatten,
     GlobalAvgPool,
+    GroupNorm,
     Identity,
+    LayerNorm,
     Linear,
+    LocalResponseNorm,
     LogSoftmax,
     Lookup,
     LookupConv,
     MatMul,
     MaxPool,
     MinPool,
+    Normalize,
     Op,
     Pad,
     PReLU,
@@ -199,6 +220,10 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     GLU: (of("five axes", GLU(2), FIVE),),
     Cast: (of("five axes", Cast("float16"), FIVE),),
     BatchNorm: (norm("five axes", FIVE),),
+    LayerNorm: (row_norm("five axes", FIVE, 2), row_norm("rows", (2, 5))),
+    GroupNorm: (group_norm("five axes", 3, (2, 6, 2, 3, 3)), group_norm("instances", None, FIVE)),
+    LocalResponseNorm: (of("five axes", LocalResponseNorm(5, 2.0), FIVE),),
+    Normalize: tuple(of(f"p {p}", Normalize(p), FIVE) for p in (1.0, 2.0)),
     Softmax: tuple(of(id, Softmax(1), shape, fill="below") for id, shape in (("five axes", FIVE), ("rows", (2, 5)))),
     LogSoftmax: (of("five axes", LogSoftmax(1), FIVE, fill="below"),),
     TopK: (of("five axes", TopK(3, 1), FIVE), of("rows", TopK(4), (2, 5))),
@@ -213,7 +238,10 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
 }
 """For every op at least a case; for convolutions and pools one for each way through a kernel."""
 
-WALKERS = (Activation, PReLU, GLU, Binary, Cast, BatchNorm, Softmax, LogSoftmax, TopK, Lookup, Concat, Pad, Identity, Reorder, Transpose)
+WALKERS = (
+    Activation, PReLU, GLU, Binary, Cast, BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Softmax, LogSoftmax, TopK, Lookup,
+    Concat, Pad, Identity, Reorder, Transpose,
+)  # fmt: skip
 """Ops of kernels that take any strides: there no two elements lie side by side either."""
 
 
@@ -306,6 +334,7 @@ LOST = {
     "the innermost axis of a copy": ("copy.cu", "p.i0 * run * d0", "Identity/five axes/copy/nothing side by side"),
     "a tile in a transposition": ("copy.cu", "(b0 + line + r) * b_x", "Transpose/tiles/copy/side by side"),
     "the outermost axis of an activation": ("elementwise.cu", "p.i4 * d4", "Activation/five axes/activation/nothing side by side"),
+    "a result of a row norm": ("norm_rows.cu", "i * y0", "LayerNorm/rows/layer_norm_rows/nothing side by side"),
     "an element in softmax": ("softmax.cu", "i * y_step", "Softmax/five axes/softmax/nothing side by side"),
     "a place of topk": ("topk.cu", "j * places_step", "TopK/five axes/topk/nothing side by side"),
 }

@@ -26,13 +26,17 @@ from gpucnn.ops import (
     Gather,
     GatherElements,
     GlobalAvgPool,
+    GroupNorm,
+    LayerNorm,
     Linear,
+    LocalResponseNorm,
     LogSoftmax,
     Lookup,
     LookupConv,
     MatMul,
     MaxPool,
     MinPool,
+    Normalize,
     Op,
     PReLU,
     Reduce,
@@ -49,6 +53,7 @@ MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has
 POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
 NO_PLACES = "classification networks have no values that name places"
 ONE_SIZE = "classification networks do not resize maps"
+RARE_NORM = "vectors are normalised by their length, at times by p 1 or their largest element; nobody has asked for another p"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
 NOT_A_PRODUCT = "a diagonal, a sum over one operand, a scalar, other than two operands, or a stretched axis: no stack of matrix products"
@@ -95,6 +100,10 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     **{kind: dict.fromkeys((case.id for case in CASES[kind]), NO_PLACES) for kind in (Gather, GatherElements)},
     Resize: dict.fromkeys((case.id for case in CASES[Resize]), ONE_SIZE),
     Tile: {"space": MANY_LOOPS, "all axes": MANY_LOOPS},
+    LayerNorm: {"float64": DOUBLE},
+    GroupNorm: {"float64": DOUBLE},
+    LocalResponseNorm: {"float64": DOUBLE},
+    Normalize: {"float64": DOUBLE, "p 3": RARE_NORM, "p 0.5": RARE_NORM},
     Lookup: {"float64": DOUBLE},
     LookupConv: {
         "float64": DOUBLE, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,

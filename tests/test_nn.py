@@ -205,6 +205,10 @@ LAYERS = (
     nn.LeakyReLU(0.2, True), nn.PReLU(), nn.PReLU(3, 0.1), nn.ELU(0.5), nn.SELU(), nn.CELU(2.0), nn.SiLU(True), nn.Mish(), nn.Hardswish(),
     nn.Hardsigmoid(), nn.GELU(), nn.GELU("tanh"), nn.Softplus(2, 1.5), nn.Softsign(), nn.LogSigmoid(), nn.GLU(-1), nn.GLU(2),
     nn.LogSoftmax(1), nn.Softmin(-1), nn.Threshold(0.3, -1), nn.Softshrink(), nn.Hardshrink(0.7), nn.Tanhshrink(),
+    nn.LayerNorm(10), nn.LayerNorm((12, 10), 1e-6, bias=False), nn.LayerNorm([3, 12, 10], elementwise_affine=False), nn.RMSNorm(10),
+    nn.RMSNorm(10, 1e-5, False), nn.GroupNorm(3, 3), nn.GroupNorm(1, 3, affine=False), nn.InstanceNorm2d(3),
+    nn.InstanceNorm2d(3, affine=True), nn.InstanceNorm2d(3, track_running_stats=True), nn.LocalResponseNorm(2, 2.0),
+    nn.LocalResponseNorm(5, beta=0.5, k=2.0),
 )  # fmt: skip
 
 

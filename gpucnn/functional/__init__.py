@@ -13,20 +13,26 @@ from .base import Size1 as Size1
 from .base import Size2 as Size2
 from .base import Size3 as Size3
 from .channels import *
+from .comparison import *
 from .conv import *
 from .conv_transpose import *
+from .conversion import *
 from .dense import *
 from .elementwise import *
 from .gather import *
 from .image import *
+from .logic import *
 from .moving import *
 from .norm import *
 from .pool import *
+from .powers import *
 from .ranking import *
 from .rectifier import *
 from .reduce import *
 from .resize import *
+from .rounding import *
 from .shape import *
 from .shrinkage import *
 from .softmax import *
 from .statistics import *
+from .trigonometry import *

@@ -9,8 +9,9 @@
 ``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
 ``activation``          Activation, Epilogue, PReLU, GLU
 ``softmax``             Softmax, LogSoftmax
-``elementwise``         Binary, Cast
-``norm``                BatchNorm
+``elementwise``         Binary, Where, Cast
+``unary``               Unary
+``norm``                BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize
 ``ranking``             TopK
 ``reduce``              Reduce, ArgReduce, CumSum
 ``gather``              Gather, GatherElements
@@ -41,3 +42,4 @@ from .reduce import *
 from .resize import *
 from .shape import *
 from .softmax import *
+from .unary import *

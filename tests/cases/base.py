@@ -46,6 +46,8 @@ class Draw:
 
     def array(self, rng: np.random.Generator) -> np.ndarray:
         dtype = np.dtype(self.dtype)
+        if dtype.kind == "b":
+            return rng.integers(0, 2, self.shape).astype(bool)
         if dtype.kind in "iu":
             low, high = (0, 256) if dtype == np.uint8 else (-99, 100)
             return rng.integers(low, high, self.shape, dtype)

@@ -16,8 +16,11 @@ from ...ops import (
     Expand,
     Flatten,
     GlobalAvgPool,
+    GroupNorm,
     Identity,
+    LayerNorm,
     Linear,
+    LocalResponseNorm,
     LogSoftmax,
     Lookup,
     MatMul,
@@ -34,6 +37,8 @@ from ...ops import (
     SpaceToDepth,
     Tile,
     Transpose,
+    Unary,
+    Where,
 )
 from ..base import Impl
 from .backend import CpuBackend
@@ -42,6 +47,7 @@ from .conv_transpose import ConvTransposeGemm
 from .linear import LinearGemm
 from .matmul import EinsumMatmul, MatMulBlas
 from .moving import RouteCopy
+from .norm import GroupNormSums, LayerNormRows, LocalResponseNormLines
 from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
@@ -55,6 +61,8 @@ from .pointwise import (
     PadCopy,
     PReLUPieces,
     SoftmaxRows,
+    UnaryUfunc,
+    WhereCopy,
 )
 from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
 from .reduce import ReduceUfunc
@@ -74,9 +82,14 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Activation: (ActivationInPlace(),),
     PReLU: (PReLUPieces(),),
     GLU: (GLUPieces(),),
+    Unary: (UnaryUfunc(),),
     Binary: (BinaryUfunc(),),
+    Where: (WhereCopy(),),
     Cast: (CastCopy(),),
     BatchNorm: (BatchNormScale(),),
+    LayerNorm: (LayerNormRows(),),
+    GroupNorm: (GroupNormSums(),),
+    LocalResponseNorm: (LocalResponseNormLines(),),
     Softmax: (SoftmaxRows(),),
     LogSoftmax: (LogSoftmaxRows(),),
     Lookup: (LookupTake(),),

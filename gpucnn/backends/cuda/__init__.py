@@ -17,14 +17,18 @@ from ...ops import (
     Expand,
     Flatten,
     GlobalAvgPool,
+    GroupNorm,
     Identity,
+    LayerNorm,
     Linear,
+    LocalResponseNorm,
     LogSoftmax,
     Lookup,
     LookupConv,
     MatMul,
     MaxPool,
     MinPool,
+    Normalize,
     Op,
     Pad,
     PReLU,
@@ -45,6 +49,7 @@ from .depthwise import ConvDepthwiseDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel, RouteKernel
 from .linear import LinearCublas
 from .matmul import EinsumCublas, MatMulCublas
+from .norm import GroupNormKernel, LayerNormKernel, LocalResponseNormKernel, NormalizeKernel
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, GLUKernel, LookupKernel, PReLUKernel
 from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import LogSoftmaxKernel, SoftmaxKernel
@@ -70,6 +75,10 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Binary: (BinaryKernel(),),
     Cast: (CastKernel(),),
     BatchNorm: (BatchNormKernel(),),
+    LayerNorm: (LayerNormKernel(),),
+    GroupNorm: (GroupNormKernel(),),
+    LocalResponseNorm: (LocalResponseNormKernel(),),
+    Normalize: (NormalizeKernel(),),
     Softmax: (SoftmaxKernel(),),
     LogSoftmax: (LogSoftmaxKernel(),),
     TopK: (TopKKernel(),),
