@@ -204,12 +204,14 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
         conv("of a product", (2, 16, 3, 4), (8, 16, 3, 3), padding=1, **ALL),
         conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),
         conv("of few channels, several tiles", (2, 3, 3, 20), (7, 3, 3, 3), padding=1, **ALL),
+        conv("of volumes", (2, 16, 3, 3, 4), (8, 16, 2, 3, 3), padding=1, **ALL),
         conv("depthwise", (2, 16, 3, 4), (16, 1, 3, 3), groups=16, padding=1, **ALL),
         conv("depthwise 3x2", (2, 16, 3, 4), (16, 1, 3, 2), groups=16, padding=1, **ALL),
     ),
     LookupConv: (lookup_conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),),
     ConvTranspose: (
         conv_transpose("of products", (2, 16, 3, 4), (16, 8, 3, 3), stride=2, padding=1, **ALL),
+        conv_transpose("of volumes", (2, 16, 2, 3, 4), (16, 8, 2, 3, 2), stride=2, padding=1, **ALL),
         conv_transpose("of few channels", (2, 3, 3, 4), (3, 5, 3, 2), stride=(1, 2), bias=True),
         conv_transpose("depthwise", (2, 16, 3, 4), (16, 1, 3, 3), groups=16, stride=(2, 1), **ALL),
     ),
@@ -291,9 +293,11 @@ def apart(impl: Impl, case: Case, values: Any, way: str, i: int) -> Any:
     last = range(values.ndim)[::-1]
     axes = [1, *(axis for axis in last if axis != 1)] if values.ndim > 2 and not isinstance(case.op, MatMul) else list(last)
     if isinstance(impl, (ConvIgemmMma, ConvIgemmSimt)) and i in (-1, 3):  # pixels evenly spaced
-        p, q = values.shape[2:]
-        pitch = (1 << 30) + 64
-        return spread(values, (p * q * pitch, 1, q * pitch, pitch))
+        steps, pitch = [], (1 << 30) + 64
+        for size in reversed(values.shape[2:]):
+            steps.insert(0, pitch)
+            pitch *= size
+        return spread(values, (pitch, 1, *steps))
     if isinstance(case.op, (Reshape, Flatten)) and way == ("result" if i == 0 else "input"):
         return np.ascontiguousarray(values)  # one side has no gaps, by plan
     return far(values, axes, way != "nothing side by side")

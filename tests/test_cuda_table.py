@@ -56,7 +56,6 @@ from gpucnn.ops import (
 DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
 WHOLE = "the type is an integer, in which networks move values but compute none"
 NOT_2D = "there is one spatial axis, or three, where images have two"
-VOLUME = "there are three spatial axes, where images have two"
 MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
 POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
 NO_PLACES = "classification networks have no values that name places"
@@ -68,11 +67,8 @@ NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 NOT_A_PRODUCT = "a diagonal, a sum over one operand, a scalar, other than two operands, or a stretched axis: no stack of matrix products"
 
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
-    Conv: {
-        "float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d batch 0": VOLUME, "3-d 1x1x1": VOLUME, "3-d strided groups": VOLUME,
-        "3-d depthwise": VOLUME, "3-d planes in the padding alone": VOLUME, "3-d several blocks": VOLUME, "3-d NaN and Inf": VOLUME,
-    },
-    ConvTranspose: {"float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d depthwise": VOLUME},
+    Conv: {"float64": DOUBLE},
+    ConvTranspose: {"float64": DOUBLE},
     Linear: {"float64": DOUBLE},
     MatMul: {"float64": DOUBLE, "int32": WHOLE, "uint8 stacks": WHOLE},
     Einsum: {
