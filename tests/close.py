@@ -33,6 +33,7 @@ from gpucnn.ops import (
     Einsum,
     Epilogue,
     GlobalAvgPool,
+    GlobalLpPool,
     GroupNorm,
     LayerNorm,
     Linear,
@@ -40,6 +41,7 @@ from gpucnn.ops import (
     LogSoftmax,
     Lookup,
     LookupConv,
+    LpPool,
     MatMul,
     Normalize,
     Op,
@@ -76,9 +78,9 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
             return arrays[0].shape[-1]
         case Einsum():
             return op.terms_of_a_sum(*(a.shape for a in arrays))
-        case AvgPool():
+        case AvgPool() | LpPool():
             return prod(op.kernel_size)
-        case GlobalAvgPool():
+        case GlobalAvgPool() | GlobalLpPool():
             return prod(arrays[0].shape[2:])
         case AdaptiveAvgPool():
             return prod(n // p + 2 for n, p in zip(arrays[0].shape[2:], op.output_size))
@@ -260,6 +262,12 @@ def _neighbours_error(op: LocalResponseNorm, arrays: Arrays, unit: float, sum_ep
     return np.abs(op.reference(np, arrays[0])[0]) * (abs(op.beta) * relative + FEW * unit)
 
 
+def _lp_error(op: LpPool | GlobalLpPool, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """Relative, for nothing cancels: a share of the largest, once rounded, makes p roundings of its power; the root takes a p-th of all."""
+    total = gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * (1 + op.p) * unit
+    return (total / op.p + FEW * unit) * magnitude(op, arrays)
+
+
 def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
     """Bound of what rounding may do inside this one op, with inputs taken as exact, stored in ``dtype``: float64, per element."""
     dtype = np.dtype(dtype)
@@ -285,6 +293,8 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
             error = _norm_error(op, arrays, unit, sum_eps)
         elif isinstance(op, LocalResponseNorm):
             error = _neighbours_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, (LpPool, GlobalLpPool)):
+            error = _lp_error(op, arrays, unit, sum_eps)
         else:
             length = reduction_length(op, arrays)
             error = ((gamma(length + FEW, sum_eps) if length else 0.0) + FEW * unit) * magnitude(op, arrays)

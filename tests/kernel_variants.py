@@ -15,7 +15,7 @@ from itertools import product
 
 from emulator.module import SHARED_LIMIT
 
-from gpucnn.backends.cuda import depthwise, pool
+from gpucnn.backends.cuda import depthwise, global_pool, pool
 from gpucnn.backends.cuda.conv import ASYNC_COPIES, MMA_TILES, NARROW_SIMT_TILES, NARROW_TILES, PIPELINES, SIMT_TILES, SYNC_TILES
 from gpucnn.backends.cuda.driver import Limits
 from gpucnn.backends.cuda.source import kernel_folder
@@ -82,6 +82,8 @@ def stem_axis(impl: type[ConvStemMma | ConvStemSimt]) -> Axis:
 
 MMA_AXIS: Axis = [{**asdict(tile), "BK": bk, "STAGES": stages} for tile in MMA_TILES.values() for bk, stages in PIPELINES]
 DEPTHWISE_SIZES: Axis = [{"R": r, "S": s, "STRIDE": stride} for r, s in (*depthwise.SIZES, (0, 0)) for stride in ((1, 2) if r else (0,))]
+UNSIZED_POOL = Row((elements(0, 1), [{"R": 0, "S": 0}], one_of("THREADS", pool.THREADS)))
+GLOBAL_POOL = Row((elements(0, 1), one_of("LANES", global_pool.LANES), one_of("STRANDS", global_pool.STRANDS)))
 POOL = Row((elements(0, 1), [{"R": r, "S": s} for r, s in (*pool.SIZES, (0, 0))], one_of("THREADS", pool.THREADS)))
 ROW_LANES: Axis = [{"LANES": 32, "ACROSS": 0}, {"LANES": 256, "ACROSS": 0}, {"LANES": 32, "ACROSS": 1}]
 ITEM_BYTES = (1, 2, 4, 8, 16)
@@ -99,8 +101,14 @@ KERNELS: dict[tuple[str, str], Row] = {
     ("pool.cu", "min_pool"): POOL,
     ("pool.cu", "max_pool_places"): POOL,
     ("pool.cu", "avg_pool"): POOL,
-    ("pool.cu", "adaptive_avg_pool"): Row((elements(0, 1), [{"R": 0, "S": 0}], one_of("THREADS", pool.THREADS))),
-    ("pool_global.cu", "global_avg_pool"): Row((elements(0, 1), one_of("LANES", pool.LANES), one_of("STRANDS", pool.STRANDS))),
+    ("pool.cu", "lp_pool"): UNSIZED_POOL,
+    ("pool.cu", "adaptive_avg_pool"): UNSIZED_POOL,
+    ("pool.cu", "adaptive_max_pool"): UNSIZED_POOL,
+    ("pool.cu", "adaptive_max_pool_places"): UNSIZED_POOL,
+    ("pool_global.cu", "global_avg_pool"): GLOBAL_POOL,
+    ("pool_global.cu", "global_max_pool"): GLOBAL_POOL,
+    ("pool_global.cu", "global_min_pool"): GLOBAL_POOL,
+    ("pool_global.cu", "global_lp_pool"): GLOBAL_POOL,
     ("cast.cu", "cast"): Row((one_of("FROM_HALF", 0, 1), one_of("HALF", 0, 1), one_of("VEC", 4, 2, 1))),
     ("elementwise.cu", "activation"): Row((elements(0, 1),)),
     ("elementwise.cu", "unary"): Row((elements(0, 1),), stack=32),  # digits of an angle beyond 105615, in sine, cosine and tangent

@@ -27,10 +27,10 @@ from gpucnn.backends.base import Impl
 from gpucnn.backends.cuda import CudaBackend
 from gpucnn.backends.cuda.depthwise import ConvDepthwiseDirect
 from gpucnn.backends.cuda.driver import Kernel
+from gpucnn.backends.cuda.global_pool import GlobalAvgPoolDirect
 from gpucnn.backends.cuda.layout import CopyKernel
 from gpucnn.backends.cuda.norm import GroupNormKernel, LayerNormKernel
 from gpucnn.backends.cuda.pointwise import ActivationKernel, GLUKernel
-from gpucnn.backends.cuda.pool import GlobalAvgPoolDirect
 from gpucnn.backends.cuda.softmax import SoftmaxKernel
 from gpucnn.backends.cuda.source import Source
 from gpucnn.ops import GLU, Activation, Conv, GlobalAvgPool, GroupNorm, LayerNorm, Op, Softmax, Transpose

@@ -27,15 +27,21 @@ from gpucnn.ops import (
     Conv,
     ConvTranspose,
     Einsum,
+    FractionalMaxPool,
     Gather,
     GatherElements,
+    GlobalLpPool,
+    GlobalMaxPool,
+    GlobalMinPool,
     GroupNorm,
     LayerNorm,
     Linear,
     LocalResponseNorm,
     LogSoftmax,
+    LpPool,
     MatMul,
     MaxPool,
+    MaxUnpool,
     MinPool,
     Normalize,
     Op,
@@ -153,7 +159,13 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             return replace(op, value=0.0).reference(np, e)[0]
         case MinPool():  # two minima are no further apart than the values that are furthest apart
             return MaxPool(op.kernel_size, op.stride, op.padding, op.dilation, op.ceil_mode).reference(np, e)[0]
-        case _:  # maxima and means of errors, and what only moves them
+        case GlobalMinPool():
+            return GlobalMaxPool().reference(np, e)[0]
+        case LpPool() | GlobalLpPool() if op.p < 1:
+            raise NotImplementedError("below 1 there is no triangle inequality")
+        case FractionalMaxPool() | MaxUnpool():  # the same windows, the same places
+            return op.reference(np, e, values[1])[0]
+        case _:  # maxima, norms and means of errors, and what only moves them
             return op.reference(np, *errors)[0]
 
 

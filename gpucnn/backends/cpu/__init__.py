@@ -1,8 +1,12 @@
 """NumPy on the CPU: one impl per method, the best guess first."""
 
+import numpy as np
+
 from ...ops import (
     GLU,
     Activation,
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
     AvgPool,
     BatchNorm,
     Binary,
@@ -16,6 +20,9 @@ from ...ops import (
     Expand,
     Flatten,
     GlobalAvgPool,
+    GlobalLpPool,
+    GlobalMaxPool,
+    GlobalMinPool,
     GroupNorm,
     Identity,
     LayerNorm,
@@ -23,8 +30,10 @@ from ...ops import (
     LocalResponseNorm,
     LogSoftmax,
     Lookup,
+    LpPool,
     MatMul,
     MaxPool,
+    MaxUnpool,
     MinPool,
     Op,
     Pad,
@@ -41,9 +50,11 @@ from ...ops import (
     Where,
 )
 from ..base import Impl
+from .adaptive import AdaptiveAvgPoolLines, AdaptiveMaxPoolLines
 from .backend import CpuBackend
 from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
 from .conv_transpose import ConvTransposeGemm
+from .global_pool import GlobalAvgPoolSum, GlobalExtremePoolReduce, GlobalLpPoolSum
 from .linear import LinearGemm
 from .matmul import EinsumMatmul, MatMulBlas
 from .moving import RouteCopy
@@ -64,8 +75,9 @@ from .pointwise import (
     UnaryUfunc,
     WhereCopy,
 )
-from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
+from .pool import AvgPoolLines, LpPoolLines, MaxPoolLines, MinPoolLines
 from .reduce import ReduceUfunc
+from .unpool import MaxUnpoolScatter
 
 __all__ = ["IMPLS", "CpuBackend"]
 
@@ -78,7 +90,14 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     MaxPool: (MaxPoolLines(),),
     MinPool: (MinPoolLines(),),
     AvgPool: (AvgPoolLines(),),
+    LpPool: (LpPoolLines(),),
     GlobalAvgPool: (GlobalAvgPoolSum(),),
+    GlobalMaxPool: (GlobalExtremePoolReduce("global_max_pool_reduce", np.maximum),),
+    GlobalMinPool: (GlobalExtremePoolReduce("global_min_pool_reduce", np.minimum),),
+    GlobalLpPool: (GlobalLpPoolSum(),),
+    AdaptiveAvgPool: (AdaptiveAvgPoolLines(),),
+    AdaptiveMaxPool: (AdaptiveMaxPoolLines(),),
+    MaxUnpool: (MaxUnpoolScatter(),),
     Activation: (ActivationInPlace(),),
     PReLU: (PReLUPieces(),),
     GLU: (GLUPieces(),),

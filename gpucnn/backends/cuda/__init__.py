@@ -4,6 +4,7 @@ from ...ops import (
     GLU,
     Activation,
     AdaptiveAvgPool,
+    AdaptiveMaxPool,
     AvgPool,
     BatchNorm,
     Binary,
@@ -17,6 +18,9 @@ from ...ops import (
     Expand,
     Flatten,
     GlobalAvgPool,
+    GlobalLpPool,
+    GlobalMaxPool,
+    GlobalMinPool,
     GroupNorm,
     Identity,
     LayerNorm,
@@ -25,6 +29,7 @@ from ...ops import (
     LogSoftmax,
     Lookup,
     LookupConv,
+    LpPool,
     MatMul,
     MaxPool,
     MinPool,
@@ -43,16 +48,18 @@ from ...ops import (
     Unary,
 )
 from ..base import Impl
+from .adaptive import AdaptiveAvgPoolDirect, AdaptiveMaxPoolDirect
 from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
 from .conv_transpose import ConvTransposePhases
 from .depthwise import ConvDepthwiseDirect
+from .global_pool import GlobalAvgPoolDirect, GlobalExtremePoolDirect, GlobalLpPoolDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel, RouteKernel
 from .linear import LinearCublas
 from .matmul import EinsumCublas, MatMulCublas
 from .norm import GroupNormKernel, LayerNormKernel, LocalResponseNormKernel, NormalizeKernel
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, GLUKernel, LookupKernel, PReLUKernel, UnaryKernel
-from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
+from .pool import AvgPoolDirect, LpPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import LogSoftmaxKernel, SoftmaxKernel
 from .stem import ConvStemMma, ConvStemSimt
 from .topk import TopKKernel
@@ -68,8 +75,13 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     MaxPool: (MaxPoolDirect(),),
     MinPool: (MinPoolDirect(),),
     AvgPool: (AvgPoolDirect(),),
+    LpPool: (LpPoolDirect(),),
     GlobalAvgPool: (GlobalAvgPoolDirect(),),
+    GlobalMaxPool: (GlobalExtremePoolDirect("global_max_pool_direct"),),
+    GlobalMinPool: (GlobalExtremePoolDirect("global_min_pool_direct"),),
+    GlobalLpPool: (GlobalLpPoolDirect(),),
     AdaptiveAvgPool: (AdaptiveAvgPoolDirect(),),
+    AdaptiveMaxPool: (AdaptiveMaxPoolDirect(),),
     Activation: (ActivationKernel(),),
     Unary: (UnaryKernel(),),
     PReLU: (PReLUKernel(),),
