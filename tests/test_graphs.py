@@ -126,6 +126,34 @@ def normalise(net: Net) -> None:
     net.maps.append(F.batch_norm(x, net.weights(c), variance, net.of(None, net.weights(c)), net.of(None, net.weights(c))))
 
 
+def normalise_by_itself(net: Net) -> None:
+    """Rows, images, groups, instances, neighbours; along the channels between permutations that rename axes.
+
+    With an eps that keeps a row of equal values from being divided by almost nothing, where rounding is all that is left.
+    """
+    x = net.map()
+    c, w = x.shape[1], x.shape[3]
+    affine = net.of((None, None), (net.weights(c), net.weights(c)))
+    kinds = (
+        lambda: F.permute(F.layer_norm(F.permute(x, (0, 2, 3, 1)), c, *affine, 0.5), (0, 3, 1, 2)),
+        lambda: F.layer_norm(x, w, net.weights(w), eps=0.5),
+        lambda: F.layer_norm(x, x.shape[1:], eps=0.5),
+        lambda: F.group_norm(x, net.of(1, c), *affine, 0.5),
+        lambda: F.instance_norm(x, None, None, *affine, eps=0.5),
+        lambda: F.local_response_norm(x, net.whole(1, 4), 0.5),
+        lambda: F.normalize(x, dim=net.of(1, 2, -1), eps=0.5),
+    )
+    net.maps.append(net.of(*kinds)())
+
+
+def compute(net: Net) -> None:
+    """Functions that are nowhere steep."""
+    x = net.map()
+    y = net.of(*net.like(x), net.weights(x.shape[1], 1, 1))
+    kinds = (lambda: F.sin(x), lambda: F.atan(x), lambda: abs(x), lambda: -x, lambda: F.maximum(x, y), lambda: F.minimum(y, x))
+    net.maps.append(net.of(*kinds)())
+
+
 def activate(net: Net) -> None:
     net.maps.append(net.of(F.relu, F.relu6, F.sigmoid, F.tanh, F.dropout)(net.map()))
 
@@ -236,7 +264,7 @@ def concatenate_rows(net: Net) -> None:
 GROW = (
     convolve, convolve, pointwise, depthwise, normalise, normalise, activate, activate, add, add, gate,
     concatenate, concatenate, branch, pool, border, permute, reshape, soften, flatten,
-    cut, cut, shuffle, repeat, unit, enlarge, multiply,
+    cut, cut, shuffle, repeat, unit, enlarge, multiply, normalise_by_itself, compute,
 )  # fmt: skip
 GROW_ROWS = (classify, classify, activate_row, concatenate_rows)
 

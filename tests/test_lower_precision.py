@@ -9,7 +9,7 @@ from truth import Planned, assert_true, draw_feeds, record, truth
 from gpucnn import functional as F
 from gpucnn.errors import UnsupportedError
 from gpucnn.graph import Graph
-from gpucnn.ops import Activation, BatchNorm, Cast, Conv, Linear, LogSoftmax, Softmax
+from gpucnn.ops import Activation, BatchNorm, Cast, Conv, GroupNorm, LayerNorm, Linear, LogSoftmax, Softmax
 from gpucnn.passes import PASSES_FLOAT16, SIMPLIFY, lower_precision
 from gpucnn.spec import Spec
 
@@ -58,6 +58,9 @@ NETS = [
     lambda x: F.glu(F.prelu(norm(F.gelu(x)), w(4))),
     lambda x: F.cat([conv(x), F.avg_pool2d(x, 3, 1)], 1),
     lambda x: (conv(x), F.relu(x)),
+    lambda x: F.layer_norm(F.permute(conv(x), (0, 2, 3, 1)), 4, w(4), w(4), 0.1),
+    lambda x: F.group_norm(conv(x), 2, w(4), w(4), 0.1) + F.instance_norm(conv(x), eps=0.1),
+    lambda x: F.local_response_norm(F.sin(x), 3, 1.0) * F.maximum(F.abs(x), 0.5),
     lambda x: F.pad(F.reshape(x, (2, 28, 5)), (1, 2)),
 ]
 
@@ -94,6 +97,12 @@ def test_biases_and_statistics_stay_float32():
     assert [v.dtype for v in convolution.inputs[:3]] == [np.float16, np.float16, np.float32]
     (normalisation,) = (node for node in graph.nodes if isinstance(node.op, BatchNorm))
     assert [v.dtype for v in normalisation.inputs] == [np.float16, *[np.float32] * 4]
+
+
+def test_parameters_of_norms_stay_float32():
+    for norm_of in (lambda x: F.layer_norm(x, 7, w(7), w(7)), lambda x: F.group_norm(x, 2, w(4), w(4))):
+        (node,) = (node for node in lowered(norm_of).nodes if isinstance(node.op, (LayerNorm, GroupNorm)))
+        assert [v.dtype for v in node.inputs] == [np.float16, np.float32, np.float32]
 
 
 def test_a_folded_weight_is_rounded_once():
