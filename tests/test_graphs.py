@@ -163,8 +163,11 @@ def pool(net: Net) -> None:
         lambda: F.max_pool2d(x, k, s, k // 2, ceil_mode=ceil),
         lambda: F.min_pool2d(x, k, s, k // 2, ceil_mode=ceil),
         lambda: F.avg_pool2d(x, k, s, k // 2, ceil, net.of(False, True)),
+        lambda: F.lp_pool2d(x, net.of(1, 2, 3), k, s, ceil, k // 2),
         lambda: F.adaptive_avg_pool2d(x, (net.whole(1, 3), 2)),
-        lambda: F.global_avg_pool2d(x),
+        lambda: F.adaptive_max_pool2d(x, (net.whole(1, 3), 2)),
+        lambda: F.fractional_max_pool2d(x, 1, (x.shape[2], -(-x.shape[3] // 2)), seed=net.whole(0, 9)),
+        lambda: net.of(F.global_avg_pool2d, F.global_max_pool2d, F.global_min_pool2d, F.global_lp_pool2d)(x),
     )
     net.maps.append(net.of(*kinds)())
 
