@@ -201,6 +201,10 @@ LAYERS = (
     nn.ReLU(), nn.ReLU6(), nn.Hardtanh(-0.5, 0.25), nn.Sigmoid(), nn.Tanh(), nn.Softmax(1), nn.Softmax(-1), nn.MaxPool2d(3, 2, 1),
     nn.MaxPool2d(2, dilation=2, ceil_mode=True, padding=1), nn.AvgPool2d(3, 2, 1, count_include_pad=False), nn.AvgPool2d(2, ceil_mode=True),
     nn.AvgPool2d(2, divisor_override=3), nn.AdaptiveAvgPool2d(1), nn.AdaptiveAvgPool2d((5, 3)), nn.AdaptiveAvgPool2d((6, 5)), nn.Flatten(),
+    nn.ChannelShuffle(3), nn.Unflatten(2, (4, -1)), nn.PixelUnshuffle(2), nn.Sequential(nn.PixelUnshuffle(2), nn.PixelShuffle(2)),
+    nn.ZeroPad2d(2), nn.ConstantPad2d((1, 0, -2, 3), 0.5), nn.ReflectionPad2d((1, 2, 3, 4)), nn.ReplicationPad2d(1), nn.CircularPad2d(3),
+    nn.Upsample(scale_factor=1.5), nn.Upsample((7, 9), mode="bilinear"), nn.Upsample(scale_factor=2, mode="bicubic", align_corners=True),
+    nn.UpsamplingNearest2d(20), nn.UpsamplingBilinear2d(scale_factor=2),
     nn.Flatten(2), nn.Linear(10, 4), nn.Dropout(0.3), nn.Identity(), nn.MinPool2d(3, 2, 1), nn.MinPool2d(2, 1, 1, 2, True),
 )  # fmt: skip
 
