@@ -86,7 +86,8 @@ def _resized(op: Resize, x: Any, steep: int | None) -> Any:
     y = np.abs(x)
     for axis, (dim, places, weights, _) in enumerate(op.taps(spec_of(x))):
         by = np.full_like(weights, 2) if axis == steep else np.abs(weights)
-        y = sum(np.moveaxis(np.moveaxis(np.take(y, p, dim), dim, -1) * w, -1, dim) for p, w in zip(places.T, by.T))
+        terms = [np.where(w == 0, 0, np.moveaxis(np.take(y, p, dim), dim, -1) * w) for p, w in zip(places.T, by.T)]
+        y = np.moveaxis(sum(terms), -1, dim)
     return y
 
 

@@ -7,7 +7,21 @@ import pytest
 from cases import CASES, RELU, Case, conv, linear
 from close import allowed, assert_close, gamma, local_error, magnitude, reduction_length
 
-from gpucnn.ops import Activation, AvgPool, BatchNorm, Binary, Conv, CumSum, GlobalAvgPool, Identity, Linear, MaxPool, Reduce, Resize, Softmax
+from gpucnn.ops import (
+    Activation,
+    AvgPool,
+    BatchNorm,
+    Binary,
+    Conv,
+    CumSum,
+    GlobalAvgPool,
+    Identity,
+    Linear,
+    MaxPool,
+    Reduce,
+    Resize,
+    Softmax,
+)
 
 EVERY = [pytest.param(case, id=f"{kind.__name__}/{case.id}") for kind, cases in CASES.items() for case in cases]
 
@@ -126,7 +140,8 @@ def test_bounds_of_reductions_hold_for_float32(kind):
     mean = np.add.accumulate(x, 1)[:, -1] / one
     apart = np.add.accumulate((x - mean[:, None]) ** 2, 1)[:, -1] / (one - 1)
     plain = {
-        "sum": mean * one, "mean": mean, "norm": np.sqrt(np.add.accumulate(x * x, 1)[:, -1]), "sum_square": np.add.accumulate(x * x, 1)[:, -1],
+        "sum": mean * one, "mean": mean, "norm": np.sqrt(np.add.accumulate(x * x, 1)[:, -1]),
+        "sum_square": np.add.accumulate(x * x, 1)[:, -1],
         "logsumexp": np.log(np.add.accumulate(np.exp(x), 1)[:, -1]), "var": apart, "std": np.sqrt(apart),
     }[kind]  # fmt: skip
     assert_close(op, (plain,), (x,))

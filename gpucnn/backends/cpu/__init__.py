@@ -23,6 +23,7 @@ from ...ops import (
     Reduce,
     Reorder,
     Reshape,
+    Resize,
     Slice,
     Softmax,
     SpaceToDepth,
@@ -47,6 +48,7 @@ from .pointwise import (
 )
 from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
 from .reduce import ReduceUfunc
+from .resize import ResizeLines
 
 __all__ = ["IMPLS", "CpuBackend"]
 
@@ -71,6 +73,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Flatten: (CopyOnly(),),
     Identity: (CopyOnly(),),
     Reduce: (ReduceUfunc(),),
+    Resize: (ResizeLines(),),
     Slice: (RouteCopy(),),
     Expand: (RouteCopy(),),
     Tile: (RouteCopy(),),
