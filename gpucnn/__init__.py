@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Classifier",
+    "Features",
     "Model",
     "Prediction",
     "Preprocess",
@@ -29,7 +30,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import errors, functional, nn, zoo
-    from .classify import Classifier, Prediction, Result
+    from .classify import Classifier, Features, Prediction, Result
     from .device import devices
     from .loader import load
     from .model import Model, compile
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 # Names are looked up when they are first used, so that `import gpucnn` costs next to nothing.
 _PLACES = {
     "Classifier": "classify",
+    "Features": "classify",
     "Model": "model",
     "Prediction": "classify",
     "Preprocess": "preprocess",

@@ -19,6 +19,7 @@ from . import __version__
 from .errors import GpucnnError
 
 if TYPE_CHECKING:
+    from .classify import Classifier
     from .model import Model
 
 __all__ = ["main"]
@@ -125,7 +126,20 @@ def _add_model(parser: argparse.ArgumentParser, *names: str, **options: str) -> 
 
 
 def _add_rows(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-k", "--top", type=_count, default=5, metavar="N", help="predictions in a row (5)")
+    parser.add_argument("-k", "--top", type=_count, metavar="N", help="labels in a row at most (5; with --threshold and sigmoid, all)")
+    parser.add_argument(
+        "--activation",
+        choices=("auto", "softmax", "sigmoid", "none"),
+        default="auto",
+        help="softmax: an image has one label; sigmoid: several, or none; none: the network's values as they are "
+        "(auto: as the model says, else softmax, or sigmoid where it has one output)",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=_number,
+        metavar="P",
+        help="leave out labels below this probability, 0 to 1; where none is left the row stays, without a label",
+    )
     parser.add_argument("-b", "--batch-size", type=_count_or_auto, default="auto", metavar="N", help="images at once (auto)")
     parser.add_argument("-j", "--workers", type=_count, metavar="N", help="threads that decode (all cores)")
     parser.add_argument("-f", "--format", choices=("text", "csv", "jsonl"), default="text", help="of the rows (text)")
@@ -140,6 +154,13 @@ def _count(text: str) -> int:
 
 def _count_or_auto(text: str) -> int | str:
     return text if text == "auto" else _count(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number such as 0.5, got {text!r}") from None
 
 
 def _seconds(text: str) -> float:
@@ -185,9 +206,11 @@ def _classify(args: argparse.Namespace) -> int:
             batch_size=args.batch_size,
             top=args.top,
             workers=args.workers,
+            activation=args.activation,
+            threshold=args.threshold,
         ) as classifier:
-            _inform(args, _in_use(classifier.model))
-            rows = FORMATS[args.format](classifier.top)
+            _inform(args, _in_use(classifier.model, _chosen(classifier)))
+            rows = FORMATS[args.format](classifier.top, "score" if classifier.activation == "none" else "probability")
             started = time.perf_counter()
             with closing(classifier.batches(items)) as batches, _progress(args, put, output is not None) as (write, show):
                 write(rows.header())
@@ -268,11 +291,17 @@ def _found(paths: Sequence[str]) -> Iterator[str]:
 # ---------------------------------------------------------------- the outside world
 
 
-def _in_use(model: Model) -> str:
+def _in_use(model: Model, chosen: str = "") -> str:
     return (
-        f"model {model.name}; weights {model.weights}; labels {model.labels_source}; "
+        f"model {model.name}; weights {model.weights}; labels {model.labels_source}; {chosen}"
         f"precision {model.precision}; device {model.device} ({model.device_reason})"
     )
+
+
+def _chosen(classifier: Classifier) -> str:
+    """How labels are chosen, where it is not the best few by softmax."""
+    said = "" if classifier.activation == "softmax" else f"activation {classifier.activation}; "
+    return said if classifier.threshold is None else f"{said}threshold {classifier.threshold:g}; "
 
 
 def _inform(args: argparse.Namespace, text: str) -> None:

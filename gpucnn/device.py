@@ -48,7 +48,12 @@ class Choice:
 
 
 def devices() -> list[Device]:
-    """Return all devices, the CPU first.
+    """Find all devices, the CPU first.
+
+    Returns
+    -------
+    list of Device
+        Each with ``name`` (as ``device=`` takes it), ``description``, ``usable``, and the ``reason`` why not and what mends that.
 
     Examples
     --------

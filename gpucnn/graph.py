@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import GpucnnError, ShapeError
-from .ops import Binary, Op, Order, subscript
+from .ops import Binary, MatMul, Op, Order, subscript
 from .spec import Array, Spec, spec_of
 
 __all__ = ["Graph", "Node", "Placement", "Value"]
@@ -89,6 +89,12 @@ class Value:
     def __rtruediv__(self, other: Any) -> Value:
         return self._binary("div", other, self)
 
+    def __matmul__(self, other: Any) -> Value:
+        return self._matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Value:
+        return self._matmul(other, self)
+
     def __neg__(self) -> Value:
         return self._binary("mul", self, -1)
 
@@ -108,6 +114,10 @@ class Value:
 
     def __iter__(self) -> Iterator[Value]:
         return (self[i] for i in range(self.shape[0] if self.shape else 0))
+
+    def _matmul(self, x: Any, y: Any) -> Value:
+        x, y = (v if isinstance(v, Value) else np.asarray(v, self.dtype) for v in (x, y))
+        return self.graph.append(MatMul(), (x, y))[0]
 
     def _binary(self, kind: str, x: Any, y: Any) -> Value:
         x, y = (v if isinstance(v, Value) else np.asarray(v, self.dtype) for v in (x, y))

@@ -14,6 +14,7 @@ from . import data, zoo
 from .errors import ModelError, UnsupportedError
 from .model import Model, recorder
 from .preprocess import Preprocess
+from .scorer import ACTIVATIONS
 from .spec import Array, Spec
 
 __all__ = ["load"]
@@ -35,7 +36,8 @@ def load(
     Parameters
     ----------
     source : str or path
-        A zoo name (``gpucnn.zoo.list()``) or a folder with ``config.json`` and ``model.safetensors``.
+        A zoo name (``gpucnn.zoo.list()``) or a folder with ``config.json`` and ``model.safetensors``. ``config.json`` may hold
+        ``"activation": "sigmoid"``, for a net of several labels an image: the Classifier then takes that.
     weights : path or mapping of str to array, optional
         Trained weights for a zoo name: safetensors, npz, a PyTorch zip checkpoint, or a state dict. Packaged with gpucnn are those of
         ``"efficientnet_lite0"`` alone.
@@ -44,6 +46,7 @@ def load(
     precision : {"auto", "float32", "float16"}
     labels : path, sequence of str or "imagenet", optional
         Names of the classes: a list, a JSON list, or a text file with one name a line. A zoo net of ImageNet's size gets ImageNet's.
+        A net with one output takes one name, or two: those of the negative and the positive class.
     preprocess : Preprocess, optional
         How photographs are prepared, where it differs from the model's own record.
 
@@ -117,6 +120,7 @@ def _architecture(
     device: str,
     precision: str,
     num_classes: int | None = None,
+    activation: str = "auto",
 ) -> Model:
     entry = zoo.entry(name)
     try:
@@ -136,6 +140,7 @@ def _architecture(
         precision=precision,
         labels=names,
         preprocess=record,
+        activation=activation,
         weights=origin,
         labels_source=labels_source,
     )
@@ -185,7 +190,10 @@ def _folder(
     device: str,
     precision: str,
 ) -> Model:
-    """A folder with ``config.json`` (architecture, classes, preprocessing; timm's field names) and ``model.safetensors``."""
+    """A folder with ``config.json`` and ``model.safetensors``.
+
+    The first names architecture, classes and preprocessing in timm's fields; ``"activation"`` is ours, for nets of several labels.
+    """
     file = path / "config.json"
     try:
         config = json.loads(file.read_text("utf-8"))
@@ -200,6 +208,9 @@ def _folder(
     classes = config.get("num_classes")
     if classes is not None and not isinstance(classes, int):
         raise ModelError(f'{file}: "num_classes" must be a whole number, got {classes!r}')
+    activation = config.get("activation", "auto")
+    if activation not in ACTIVATIONS:
+        raise ModelError(f'{file}: "activation" must be one of {", ".join(ACTIVATIONS)}, got {activation!r}')
     if labels is None:
         labels = config.get("label_names") or config.get("labels")
     if weights is None:
@@ -208,7 +219,7 @@ def _folder(
             raise ModelError(f"{path}: a model folder needs config.json and model.safetensors; there is no model.safetensors")
         origin = origin or str(weights)
     own = _record(file, name, config.get("pretrained_cfg"))
-    return _architecture(name, weights, origin or _named(weights), own, labels, preprocess, device, precision, classes)
+    return _architecture(name, weights, origin or _named(weights), own, labels, preprocess, device, precision, classes, activation)
 
 
 def _record(file: Path, name: str, fields: Any) -> Preprocess:

@@ -11,20 +11,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import functional as F
 from . import nn
 from .device import choose_device
 from .engine import CpuEngine, Way, make_engine
 from .errors import GpucnnError, ModelError, ShapeError
 from .graph import Graph, Value
-from .ops import Activation, Flatten, Identity, Order, Reshape, Softmax
+from .ops import Order
 from .plan import Plan
 from .plan import compile as compile_graph
-from .preprocess import Preprocess, normalisation_table
+from .preprocess import Preprocess
 from .runner import Runner
+from .scorer import FeatureExtractor, Scorer, check_activation, own_activation
 from .spec import Array, Spec, shape_text
 
-__all__ = ["Model", "Port", "Scorer", "compile"]
+__all__ = ["Model", "Port", "compile"]
 
 _log = logging.getLogger("gpucnn")
 
@@ -68,6 +68,8 @@ class Model:
         Names of the classes.
     preprocess : Preprocess or None
         How a photograph becomes the input.
+    activation : {"auto", "softmax", "sigmoid", "none"}
+        What makes probabilities of the output, where the model's record says so; ``"auto"`` where it does not.
     device, device_reason : str
         What it runs on, and why that.
     precision : {"float32", "float16"}
@@ -96,13 +98,15 @@ class Model:
         precision: str = "auto",
         labels: tuple[str, ...] | None = None,
         preprocess: Preprocess | None = None,
+        activation: str = "auto",
         weights: str = "",
         labels_source: str = "",
         orders: Mapping[str, Order] | None = None,
         beside: Model | None = None,
     ) -> None:
         self.name, self.weights, self.labels_source = name, weights, labels_source
-        self.labels, self.preprocess = labels, preprocess
+        check_activation(activation)
+        self.labels, self.preprocess, self.activation = labels, preprocess, activation
         self._record, self._specs, self._orders = record, dict(input_specs), dict(orders or {})
         self._runners: OrderedDict[Any, Runner] = OrderedDict()
         self._closed = False
@@ -127,9 +131,12 @@ class Model:
             Port(k, ("n", *v.shape[1:]) if self._splits else v.shape, v.dtype) for k, v in graph.outputs.items()
         )
         self._tuple = len(self.outputs) != 1
-        if labels is not None and (len(self.outputs) != 1 or self.outputs[0].shape[1:2] != (len(labels),)):
+        self._ends_in = None if self._tuple else own_activation(graph.outputs["output"])
+        classes = self.outputs[0].shape[1:2] if len(self.outputs) == 1 else ()
+        if labels is not None and classes != (len(labels),) and not (classes == (1,) and len(labels) == 2):
             shapes = ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in self.outputs)
-            raise ModelError(f"{name}: {len(labels)} labels were given, the output is {shapes}; give one label a class")
+            two = ", or two where there is one output: the negative, then the positive" if classes == (1,) else ""
+            raise ModelError(f"{name}: {len(labels)} labels were given, the output is {shapes}; give one label a class{two}")
 
     # -- calling
 
@@ -167,9 +174,17 @@ class Model:
             raise ShapeError(f"{self.name}: outputs must be a sequence of names, got the string {outputs!r}; write [{outputs!r}]")
         return self._run(dict(inputs), None if outputs is None else tuple(outputs))
 
-    def scorer(self, preprocess: Preprocess | None = None) -> Scorer:
-        """Return what the Classifier runs: bytes of images in, probabilities out; ``preprocess`` where it differs from the model's."""
-        return Scorer(self, preprocess)
+    def scorer(self, preprocess: Preprocess | None = None, activation: str = "auto") -> Scorer:
+        """Return what the Classifier runs: bytes of images in, probabilities out; see ``gpucnn.scorer.Scorer``."""
+        return Scorer(self, preprocess, activation)
+
+    def feature_extractor(self, preprocess: Preprocess | None = None) -> FeatureExtractor:
+        """Return what ``Classifier.features`` runs: bytes of images in, what the last dense layer reads out."""
+        return FeatureExtractor(self, preprocess)
+
+    def _beside(self, record: Record, specs: Mapping[str, Spec], orders: Mapping[str, Order]) -> Model:
+        """A model that records something else over the same weights, on the same device."""
+        return Model(record, specs, name=self.name, orders=orders, beside=self)
 
     def _run(self, feeds: dict[str, Any], wanted: tuple[str, ...] | None, throughput: bool = False) -> dict[str, Array]:
         arrays, n = self._check(feeds)
@@ -311,67 +326,6 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<gpucnn.Model {self.name} on {self.device} in {self.precision}>"
-
-
-class Scorer:
-    """Probabilities of decoded images, always by the throughput plan, so that no bit depends on how many there are.
-
-    Normalisation is the first step and softmax the last; a net that ends in a softmax or sigmoid of its own is left as it is.
-
-    Attributes
-    ----------
-    batch : int
-        Images that keep all cores busy once.
-    """
-
-    def __init__(self, model: Model, preprocess: Preprocess | None = None) -> None:
-        record = preprocess or model.preprocess
-        if record is None:
-            raise ModelError(f"{model.name}: does not say how to prepare photographs; pass preprocess=Preprocess(...)")
-        if len(model._specs) != 1 or model._tuple or not model._splits:
-            raise ModelError(f"{model.name}: is no image classifier; it needs one input, one output, and images that do not mix")
-        ((name, spec),) = model._specs.items()
-        if spec.ndim != 4 or spec.shape[1] != record.channels:
-            raise ModelError(
-                f"{model.name}: the input is {shape_text(spec.shape)}, preprocess makes images of {record.channels} channels"
-            )
-        table = normalisation_table(record)
-
-        def score(x: Value) -> tuple[Value, ...]:
-            (y,) = model._record(F.lookup(x, table))
-            is_probability = _ends_in_probabilities(y)
-            while y.ndim > 2 and y.shape[-1] == 1:
-                y = F.reshape(y, y.shape[:-1])
-            if y.ndim != 2:
-                raise ModelError(f"{model.name}: is no image classifier; its output has shape {shape_text(y.shape)}, not (n, classes)")
-            if y.shape[1] < 2:
-                raise ModelError(f"{model.name}: has one output a photograph; softmax over one class is always 1")
-            return (y if is_probability else F.softmax(y, 1),)
-
-        image = Spec((1, record.channels, *record.size), np.dtype(np.uint8))
-        self._name = name
-        self._model = Model(score, {name: image}, name=model.name, orders={name: "channels_last"}, beside=model)
-        self.batch = self._model._engine.scored_at_once
-        self.classes = int(self._model.outputs[0].shape[1])
-
-    def __call__(self, images: Array) -> Array:
-        """Return (n, classes) float32 for images (n, h, w, c) uint8 as ``preprocess`` leaves them."""
-        feeds = {self._name: np.asarray(images).transpose(0, 3, 1, 2)}
-        return self._model._run(feeds, None, throughput=True)["output"]
-
-    def close(self) -> None:
-        """Let go of the arenas and threads; the model stays."""
-        self._model.close()
-
-
-def _ends_in_probabilities(y: Value) -> bool:
-    """Whether a softmax or sigmoid made y, looking back through what only moves or names values."""
-    node = y.producer
-    while node is not None and isinstance(node.op, (Reshape, Flatten, Identity)):
-        x = node.inputs[0]
-        node = x.producer if x is not None else None
-    op = node.op if node is not None else None
-    return isinstance(op, Softmax) or (isinstance(op, Activation) and op.kind == "sigmoid")
 
 
 def compile(

@@ -35,6 +35,16 @@ class Preprocess:
         255 for models that take 0…1, 1 for models that take 0…255.
     order : {"RGB", "BGR", "L"}
         Order of the channels; ``"L"`` is one grey channel.
+
+    Raises
+    ------
+    ModelError
+        The numbers of channels of order, mean and std differ, or a value is none of those that are listed.
+
+    Examples
+    --------
+    >>> Preprocess(size=(32, 32), resize=32, mean=(0.1307,), std=(0.3081,), order="L").channels
+    1
     """
 
     size: tuple[int, int] = (224, 224)

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable
+from itertools import zip_longest
 from typing import Any, Protocol
 
 from .classify import Prediction, Result
@@ -25,6 +26,7 @@ class Format(Protocol):
         """Return the rows of some results, each ended by a line feed."""
 
 
+_NO_LABEL = "(no label)"  # in place of predictions where none reaches the threshold: that is no error
 _WIDEST = 60  # characters; a longer cell does not move the columns of the other rows
 
 
@@ -34,11 +36,14 @@ class TextRows:
     Parameters
     ----------
     top : int
-        Predictions in a row.
+        Predictions in a row at most.
+    value : {"probability", "score"}
+        What a prediction's number is: per cent of the one, the number itself of the other.
     """
 
-    def __init__(self, top: int) -> None:
+    def __init__(self, top: int, value: str = "probability") -> None:
         self._widths = [0] * (top + 1)
+        self._form = ".1%" if value == "probability" else ".4g"
 
     def header(self) -> str:
         """Return nothing."""
@@ -50,9 +55,9 @@ class TextRows:
         for result in results:
             path = _one_line(result.path if result.path is not None else "-")
             if result.error is None:
-                table.append([path, *map(self._cell, result.predictions)])
+                table.append([path, *(map(self._cell, result.predictions) if result.predictions else [_NO_LABEL])])
                 needed = (min(len(cell), _WIDEST) for cell in table[-1])
-                self._widths = [max(pair) for pair in zip(self._widths, needed)]
+                self._widths = [max(pair) for pair in zip_longest(self._widths, needed, fillvalue=0)]  # rows differ in length
             else:
                 table.append([f"{path}: error: {_one_line(result.error)}"])
         return "".join(self._line(cells) for cells in table)
@@ -60,27 +65,30 @@ class TextRows:
     def _line(self, cells: list[str]) -> str:
         return "  ".join(cell.ljust(width) for cell, width in zip(cells, self._widths)).rstrip() + "\n"
 
-    @staticmethod
-    def _cell(prediction: Prediction) -> str:
+    def _cell(self, prediction: Prediction) -> str:
         label = f"class {prediction.index}" if prediction.label is None else _one_line(prediction.label)
-        return f"{label} {prediction.probability:.1%}"
+        return f"{label} {prediction.probability:{self._form}}"
 
 
 class CsvRows:
     """CSV with a header; a cell that a spreadsheet would run as a formula is quoted by an apostrophe.
 
+    Every record has columns for ``top`` predictions; those that an image lacks are empty, and so is ``error`` where there was none.
+
     Parameters
     ----------
     top : int
-        Predictions in a row.
+        Predictions in a row at most.
+    value : {"probability", "score"}
+        Name of the number's columns.
     """
 
-    def __init__(self, top: int) -> None:
-        self._top = top
+    def __init__(self, top: int, value: str = "probability") -> None:
+        self._top, self._value = top, value
 
     def header(self) -> str:
         """Return the names of the columns."""
-        columns = [f"{name}_{k}" for k in range(1, self._top + 1) for name in ("index", "label", "probability")]
+        columns = [f"{name}_{k}" for k in range(1, self._top + 1) for name in ("index", "label", self._value)]
         return self._text([["path", "error", *columns]])
 
     def rows(self, results: Iterable[Result]) -> str:
@@ -110,10 +118,13 @@ class JsonlRows:
     ----------
     top : int
         Not used; all formats are made alike.
+    value : {"probability", "score"}
+        Name of the number.
     """
 
-    def __init__(self, top: int) -> None:
+    def __init__(self, top: int, value: str = "probability") -> None:
         del top
+        self._value = value
 
     def header(self) -> str:
         """Return nothing."""
@@ -123,17 +134,16 @@ class JsonlRows:
         """Return one line for each result."""
         return "".join(json.dumps(self._record(result)) + "\n" for result in results)
 
-    @staticmethod
-    def _record(result: Result) -> dict[str, Any]:
+    def _record(self, result: Result) -> dict[str, Any]:
         if result.error is not None:
             return {"path": result.path, "error": result.error}
         predictions = [
-            {"index": p.index, "label": p.label, "probability": _shortest(p.probability)} for p in result.predictions
+            {"index": p.index, "label": p.label, self._value: _shortest(p.probability)} for p in result.predictions
         ]
         return {"path": result.path, "predictions": predictions}
 
 
-FORMATS: dict[str, Callable[[int], Format]] = {"text": TextRows, "csv": CsvRows, "jsonl": JsonlRows}
+FORMATS: dict[str, Callable[..., Format]] = {"text": TextRows, "csv": CsvRows, "jsonl": JsonlRows}
 
 
 def _shortest(probability: float) -> float:

@@ -1,9 +1,10 @@
-// What:        activation: y = f(x); binary: y = a (+ - * /) b with broadcasting; batch_norm: y = x * scale[c] + shift[c]
+// What:        activation: y = f(x); binary: y = a (+ - * /) b with broadcasting, PReLU's max(a, 0) + b * min(a, 0), GLU's a * sigmoid(b);
+//              batch_norm: y = x * scale[c] + shift[c]
 //              for every element: one formula in float32, rounded once
 // Layout:      any strides, 0 where an input is broadcast; y may be an input itself (each thread reads only where it writes)
 // Macros:      HALF; VEC elements a thread, side by side in y; above 1 only where every access of that width is aligned
 // Launch:      grid ceil(items/256), block 256; items are runs of VEC along the innermost axis, the last one of a line shorter
-// Launched by: gpucnn/backends/cuda/pointwise.py, ActivationKernel, BinaryKernel, BatchNormKernel
+// Launched by: gpucnn/backends/cuda/pointwise.py, ActivationKernel, BinaryKernel, PReLUKernel, GLUKernel, BatchNormKernel
 // Source:      streaming kernels are bound by memory: 16-byte accesses, no reuse; axes folded as in NumPy's nditer
 // Ladder:      not timed on hardware yet
 #include "include/common.cuh"
@@ -61,13 +62,15 @@ extern "C" __global__ void __launch_bounds__(THREADS) activation(
     store_run(y + offset_of(p, VEC, y0, y1, y2, y3, y4), v, count);
 }
 
-enum BinaryCode { ADD = 0, SUB = 1, MUL = 2, DIV = 3 };
+enum BinaryCode { ADD = 0, SUB = 1, MUL = 2, DIV = 3, PRELU = 4, GLU = 5 };
 
 __device__ __forceinline__ float combine(float a, float b, int code) {
     switch (code) {
         case ADD: return a + b;
         case SUB: return a - b;
         case MUL: return a * b;
+        case PRELU: return a > 0.f ? a : a * b;
+        case GLU: return a * sigmoid(b);
         default: return a / b;
     }
 }

@@ -18,20 +18,27 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from curves import carried, size
 
 from gpucnn.ops import (
+    Activation,
     AdaptiveAvgPool,
     AvgPool,
     BatchNorm,
     Binary,
     Conv,
+    ConvTranspose,
     CumSum,
+    Einsum,
     Epilogue,
     GlobalAvgPool,
     Linear,
+    LogSoftmax,
     Lookup,
     LookupConv,
+    MatMul,
     Op,
+    PReLU,
     Reduce,
     Resize,
     Softmax,
@@ -57,13 +64,19 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
     match op:
         case Conv() | Linear():
             return prod(arrays[1].shape[1:])
+        case ConvTranspose():
+            return arrays[1].shape[0] // op.groups * op.taps(arrays[1].shape[2:])
+        case MatMul():
+            return arrays[0].shape[-1]
+        case Einsum():
+            return op.terms_of_a_sum(*(a.shape for a in arrays))
         case AvgPool():
             return prod(op.kernel_size)
         case GlobalAvgPool():
             return prod(arrays[0].shape[2:])
         case AdaptiveAvgPool():
             return prod(n // p + 2 for n, p in zip(arrays[0].shape[2:], op.output_size))
-        case Softmax() | CumSum():
+        case Softmax() | LogSoftmax() | CumSum():
             return arrays[0].shape[op.dim]
         case Reduce():
             return prod(arrays[0].shape[a] for a in op.axes(arrays[0].ndim))
@@ -96,15 +109,20 @@ def _resize_error(op: Resize, arrays: Arrays, unit: float, sum_eps: float) -> An
     x = arrays[0]
     sums = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * _resized(op, x, None)
     shifts = (FEW * float(np.finfo(np.float64).eps) * max(x.shape[d], n) for d, n in zip(op.dims, op.sizes))
-    return sums + sum(shift * _resized(op, x, axis) for axis, shift in enumerate(shifts))
+    moved = (shift * _resized(op, x, axis) for axis, shift in enumerate(shifts))
+    return sums + sum(np.where(np.isfinite(m), m, 0) for m in moved)  # Inf where a weight of 0 is none of the sum's
 
 
 def magnitude(op: Op, arrays: Arrays) -> Any:
     """The op on absolute values, in float64, with nothing cancelling; without the epilogue."""
     arrays = _wide(arrays)
     match op:
-        case Conv() | Linear():
+        case Conv() | ConvTranspose() | Linear():
             return replace(op, epilogue=Epilogue()).reference(np, *_abs(arrays[:3]))[0]
+        case Activation():
+            return size(op, arrays[0])
+        case PReLU():
+            return np.abs(arrays[0]) * np.maximum(1, np.abs(arrays[1]))
         case Binary("sub"):
             return np.add(*_abs(arrays))
         case BatchNorm():
@@ -119,17 +137,22 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
             return op.reference(np, *_abs(arrays))[0]
 
 
-def _epilogue_error(op: Conv | Linear, arrays: Arrays, unit: float, sum_eps: float) -> Any:
-    """The sum's own bound, and a few roundings of every value on the way: none of the activations is steeper than 1."""
+def _epilogue_error(op: Conv | ConvTranspose | Linear, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """The sum's own bound, what the activations make of it, and a few roundings of every value on the way."""
     x, weight, bias, residual = (*arrays, None, None)[:4]
     bare = replace(op, epilogue=Epilogue())
-    size = magnitude(op, arrays)
-    acc = bare.reference(np, x, weight, bias)[0]
-    before = Epilogue(op.epilogue.pre).reference(np, acc, None)
-    error = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * size + FEW * unit * np.abs(before)
+    total = magnitude(op, arrays)
+    value = bare.reference(np, x, weight, bias)[0]
+    error = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * total + FEW * unit * np.abs(value)
+    for act, addend in ((op.epilogue.pre, residual), (op.epilogue.post, None)):
+        if act is not None:
+            error = carried(act, value, error) + FEW * unit * size(act, np.abs(value) + error)
+            value = act.reference(np, value)[0]
+        if addend is not None:
+            value = value + addend
+            error = error + FEW * unit * (np.abs(value) + np.abs(addend))
     # Where the sum is ±Inf or NaN nothing is rounded: what an activation makes of it is the same for all.
-    error = np.where(np.isfinite(size), error, 0)
-    return error if residual is None else error + 2 * FEW * unit * np.abs(residual)
+    return np.where(np.isfinite(total), error, 0)
 
 
 def _softmax_error(op: Softmax, arrays: Arrays, unit: float, sum_eps: float) -> Any:
@@ -141,6 +164,17 @@ def _softmax_error(op: Softmax, arrays: Arrays, unit: float, sum_eps: float) -> 
     distance = 1 + np.where(y > 0, np.abs(x - x.max(axis=op.dim, keepdims=True)), 0)
     spread = (y * distance).sum(axis=op.dim, keepdims=True)
     return y * (gamma(x.shape[op.dim] + FEW, sum_eps) + FEW * unit * (distance + spread))
+
+
+def _log_softmax_error(op: LogSoftmax, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """Of the sum, as for softmax, a relative error, which is the logarithm's absolute one; of each difference, a few roundings."""
+    x = arrays[0]
+    if x.size == 0:
+        return np.zeros(x.shape)
+    below = np.abs(x - x.max(axis=op.dim, keepdims=True))
+    y = Softmax(op.dim).reference(np, x)[0]
+    spread = (y * np.where(y > 0, 1 + below, 0)).sum(axis=op.dim, keepdims=True)
+    return gamma(x.shape[op.dim] + FEW, sum_eps) + FEW * unit * (spread + below + np.log(x.shape[op.dim]))
 
 
 def _reduce_error(op: Reduce, arrays: Arrays, unit: float, sum_eps: float) -> Any:
@@ -187,10 +221,12 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
     sum_eps = float(np.finfo(np.float64 if dtype.itemsize == 8 else np.float32).eps)
     with np.errstate(all="ignore"):
         arrays = _wide(arrays)
-        if isinstance(op, (Conv, Linear)):
+        if isinstance(op, (Conv, ConvTranspose, Linear)):
             error = _epilogue_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Softmax):
             error = _softmax_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, LogSoftmax):
+            error = _log_softmax_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Resize):
             error = _resize_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Reduce):

@@ -1,10 +1,24 @@
-"""What all tests share: the seed of the run's cases is said, so that a failure can be repeated."""
+"""What all tests share: the seed of the run's cases is said, so that a failure can be repeated; how many processes run them."""
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from cases import SEED
 
 SAID = f"GPUCNN_TEST_SEED={SEED} repeats these numbers"
+MOST_PROCESSES = 8
+"""Each collects all tests, and has a few hundred MB."""
+
+os.environ["GPUCNN_TEST_SEED"] = str(SEED)  # for the processes of `pytest -n`, which have to agree
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """How many ``-n auto`` starts."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_PROCESSES)
 
 
 def pytest_report_header() -> str:

@@ -109,6 +109,7 @@ KERNELS: dict[tuple[str, str], Row] = {
     ("copy.cu", "pad_mapped"): Row((one_of("HALF", 0), one_of("SIZE", *ITEM_BYTES))),
     ("copy.cu", "transpose"): Row((one_of("HALF", 0), one_of("SIZE", *ITEM_BYTES[:-1]))),  # single elements, never widened
     ("softmax.cu", "softmax"): Row((one_of("HALF", 0, 1), one_of("LANES", 1, 32, 256))),
+    ("softmax.cu", "log_softmax"): Row((one_of("HALF", 0, 1), one_of("LANES", 1, 32, 256))),
     ("spin.cu", "spin"): Row(()),
     ("topk.cu", "topk"): Row((one_of("HALF", 0, 1), one_of("THREADS", 32, 256))),
     ("lookup.cu", "lookup_flat"): Row((elements(0, 1),)),

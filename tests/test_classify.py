@@ -44,8 +44,8 @@ class FakeModel:
         self._score = score
         self._classes = classes
 
-    def scorer(self):
-        return FakeScorer(self._run, self._batch, self._classes)
+    def scorer(self, preprocess, activation):
+        return FakeScorer(self._run, self._batch, self._classes, "softmax" if activation == "auto" else activation)
 
     def _run(self, pixels):
         assert pixels.dtype == np.uint8
@@ -61,8 +61,8 @@ class FakeModel:
 
 
 class FakeScorer:
-    def __init__(self, function, batch, classes):
-        self._function, self.batch, self.classes = function, batch, classes
+    def __init__(self, function, batch, classes, activation):
+        self._function, self.batch, self.classes, self.activation = function, batch, classes, activation
 
     def __call__(self, pixels):
         return self._function(pixels)

@@ -40,7 +40,7 @@ class FakeModel:
     def __init__(self, pause=0.0):
         self.pause = pause
 
-    def scorer(self):
+    def scorer(self, preprocess, activation):
         def score(pixels):
             time.sleep(self.pause)
             level = pixels.reshape(len(pixels), -1).mean(axis=1, dtype=np.float64) / 255
@@ -48,6 +48,7 @@ class FakeModel:
             return (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
 
         score.batch, score.classes, score.close = 2, 3, lambda: None
+        score.activation = "softmax" if activation == "auto" else activation
         return score
 
 
@@ -55,8 +56,8 @@ def with_fake_model(argv, pause=0.0):
     """``main`` with a fake model; what the subprocesses below run."""
     real = classify.Classifier
 
-    def fake(model, *, batch_size, top, workers, **_options):
-        return real(FakeModel(pause), batch_size=batch_size, top=top, workers=workers)
+    def fake(model, *, weights, labels, device, precision, **options):
+        return real(FakeModel(pause), **options)
 
     classify.Classifier = fake
     try:

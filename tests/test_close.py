@@ -13,6 +13,7 @@ from gpucnn.ops import (
     BatchNorm,
     Binary,
     Conv,
+    ConvTranspose,
     CumSum,
     GlobalAvgPool,
     Identity,
@@ -55,7 +56,7 @@ def test_every_bound_lets_the_reference_pass_and_a_perturbed_result_fail(case):
 
 def _terms_show(case: Case) -> bool:
     """Whether a term is larger than rounding: not with so many of them that K²·eps > 1, and not in 16 bits."""
-    if not isinstance(case.op, (Conv, Linear, AvgPool, GlobalAvgPool)) or case.inputs[0].dtype == "float16":
+    if not isinstance(case.op, (Conv, ConvTranspose, Linear, AvgPool, GlobalAvgPool)) or case.inputs[0].dtype == "float16":
         return False
     return 1 < reduction_length(case.op, case.arrays()) < 500
 

@@ -23,8 +23,9 @@ from test_impls import ways
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cuda import IMPLS, CudaBackend
 from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES, ConvIgemmMma, ConvIgemmSimt
+from gpucnn.backends.cuda.conv_transpose import ConvTransposePhases
 from gpucnn.backends.cuda.stem import ConvStemMma, ConvStemSimt
-from gpucnn.ops import RELU6, BatchNorm, Conv, Linear, LookupConv, Op
+from gpucnn.ops import RELU6, BatchNorm, Conv, ConvTranspose, Linear, LookupConv, Op
 
 CHECKED_MOST = 10_000_000  # flops of a case in check mode, five million multiply-adds: it is ten times slower and more
 COMPUTED_MOST = 200_000  # flops of a case whose weights arrive at run time
@@ -33,6 +34,7 @@ COMPUTED_MOST = 200_000  # flops of a case whose weights arrive at run time
 SMALL: dict[str, Impl] = {
     "conv_igemm_mma": ConvIgemmMma("64x32"),
     "conv_igemm_simt": ConvIgemmSimt("32x32"),
+    "conv_transpose_phases": ConvTransposePhases("64x32", "32x32"),
     **{kind(lookup).name: kind(lookup, "4x16x32") for kind in (ConvStemMma, ConvStemSimt) for lookup in (False, True)},
 }
 TESTED: dict[type[Op], tuple[Impl, ...]] = {kind: tuple(SMALL.get(i.name, i) for i in impls) for kind, impls in IMPLS.items()}
@@ -65,7 +67,7 @@ def ways_of(case: Case, impl: Impl) -> list[str]:
     """As on the CPU, but for lanes, and views alone where they are forbidden; weights arrive at run time in small cases."""
     if isinstance(case.op, MOVES):
         return ["copied"]
-    small = isinstance(case.op, (Conv, Linear, BatchNorm, LookupConv)) and case.op.flops(*case.specs) <= COMPUTED_MOST
+    small = isinstance(case.op, (Conv, ConvTranspose, Linear, BatchNorm, LookupConv)) and case.op.flops(*case.specs) <= COMPUTED_MOST
     return ["slice", "alone", *(way for way in ways(case, impl) if way == "in place" or (way in ("computed", "bias") and small))]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import emulator
 import numpy as np
 import pytest
-from cases import ALL, RELU, Case, conv, halved, linear, lookup, lookup_conv, norm, of, pool
+from cases import ALL, RELU, Case, conv, conv_transpose, einsum, halved, linear, lookup, lookup_conv, matmul, norm, of, pool
 from close import assert_close
 from emulated import EmulatorDriver
 from numpy.lib.stride_tricks import as_strided
@@ -28,6 +28,7 @@ from gpucnn.backends.cuda import IMPLS, CudaBackend
 from gpucnn.backends.cuda.conv import ConvIgemmMma, ConvIgemmSimt
 from gpucnn.errors import LimitError
 from gpucnn.ops import (
+    GLU,
     Activation,
     AdaptiveAvgPool,
     AvgPool,
@@ -36,16 +37,21 @@ from gpucnn.ops import (
     Cast,
     Concat,
     Conv,
+    ConvTranspose,
+    Einsum,
     Flatten,
     GlobalAvgPool,
     Identity,
     Linear,
+    LogSoftmax,
     Lookup,
     LookupConv,
+    MatMul,
     MaxPool,
     MinPool,
     Op,
     Pad,
+    PReLU,
     Reorder,
     Reshape,
     Softmax,
@@ -169,7 +175,14 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
         conv("depthwise 3x2", (2, 16, 3, 4), (16, 1, 3, 2), groups=16, padding=1, **ALL),
     ),
     LookupConv: (lookup_conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),),
+    ConvTranspose: (
+        conv_transpose("of products", (2, 16, 3, 4), (16, 8, 3, 3), stride=2, padding=1, **ALL),
+        conv_transpose("of few channels", (2, 3, 3, 4), (3, 5, 3, 2), stride=(1, 2), bias=True),
+        conv_transpose("depthwise", (2, 16, 3, 4), (16, 1, 3, 3), groups=16, stride=(2, 1), **ALL),
+    ),
     Linear: (linear("rows", (3, 16), 8, **ALL),),
+    MatMul: (matmul("matrices", (3, 16), (16, 8)), matmul("stacks", (2, 3, 16), (2, 16, 8))),
+    Einsum: (einsum("nij,nkj->nik", (2, 3, 16), (2, 5, 16)), einsum("nij,njk->nki", (2, 3, 16), (2, 16, 5))),
     MaxPool: (
         *(pool(MaxPool, str(k), (2, 8, 3, 4), k, 1, 1) for k in (3, (2, 3))),
         *(pool(MaxPool, f"places {k}", (2, 8, 3, 4), k, 1, 1, return_indices=True) for k in (3, (2, 3))),
@@ -180,9 +193,12 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     AdaptiveAvgPool: (of("more than pixels", AdaptiveAvgPool((4, 3)), (2, 8, 3, 4)),),
     Activation: (of("five axes", RELU, FIVE),),
     Binary: (of("five axes", Binary("add"), FIVE, FIVE), of("broadcast", Binary("mul"), FIVE, (2, 1, 2, 3, 3))),
+    PReLU: (of("five axes", PReLU(), FIVE, (3, 1, 3, 1)),),
+    GLU: (of("five axes", GLU(2), FIVE),),
     Cast: (of("five axes", Cast("float16"), FIVE),),
     BatchNorm: (norm("five axes", FIVE),),
     Softmax: tuple(of(id, Softmax(1), shape, fill="below") for id, shape in (("five axes", FIVE), ("rows", (2, 5)))),
+    LogSoftmax: (of("five axes", LogSoftmax(1), FIVE, fill="below"),),
     TopK: (of("five axes", TopK(3, 1), FIVE), of("rows", TopK(4), (2, 5))),
     Lookup: (lookup("five axes", FIVE),),
     Concat: (of("channels", Concat(1), FIVE, FIVE),),
@@ -195,7 +211,7 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
 }
 """For every op at least a case; for convolutions and pools one for each way through a kernel."""
 
-WALKERS = (Activation, Binary, Cast, BatchNorm, Softmax, TopK, Lookup, Concat, Pad, Identity, Reorder, Transpose)
+WALKERS = (Activation, PReLU, GLU, Binary, Cast, BatchNorm, Softmax, LogSoftmax, TopK, Lookup, Concat, Pad, Identity, Reorder, Transpose)
 """Ops of kernels that take any strides: there no two elements lie side by side either."""
 
 
@@ -228,7 +244,7 @@ def spread(values: Any, strides: Sequence[int]) -> Any:
 def apart(impl: Impl, case: Case, values: Any, way: str, i: int) -> Any:
     """As far apart as the impl allows for its i-th input (−1 for results)."""
     last = range(values.ndim)[::-1]
-    axes = [1, *(axis for axis in last if axis != 1)] if values.ndim > 2 else list(last)
+    axes = [1, *(axis for axis in last if axis != 1)] if values.ndim > 2 and not isinstance(case.op, MatMul) else list(last)
     if isinstance(impl, (ConvIgemmMma, ConvIgemmSimt)) and i in (-1, 3):  # pixels evenly spaced
         p, q = values.shape[2:]
         pitch = (1 << 30) + 64

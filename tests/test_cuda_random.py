@@ -22,7 +22,7 @@ from truth import Planned, assert_true, draw_feeds, truth, verify
 from gpucnn import plan
 from gpucnn.backends.cuda import CudaBackend
 from gpucnn.errors import ShapeError
-from gpucnn.ops import RELU6, Activation, AvgPool, Conv, Epilogue, Linear, MaxPool, MinPool
+from gpucnn.ops import RELU6, Activation, AvgPool, Conv, ConvTranspose, Epilogue, Linear, MaxPool, MinPool
 from gpucnn.passes import PASSES_FLOAT16
 
 MOST_FLOPS = 400_000  # a check takes some hundred times as long as the kernel
@@ -86,6 +86,32 @@ def convolutions(draw) -> Case:
 @PROFILE
 @given(convolutions(), ways)
 def test_convolutions(case, way):
+    check(case, way)
+
+
+@st.composite
+def transposed(draw) -> Case:
+    dtype, groups, n = draw(types), draw(st.sampled_from([1, 1, 2, 3])), draw(st.sampled_from([1, 1, 2, 3]))
+    c, per = groups * draw(st.sampled_from(CHANNELS)), draw(st.sampled_from(CHANNELS))
+    if draw(st.integers(0, 3)) == 0:  # depthwise, with a multiplier now and then
+        groups, per = c, draw(st.sampled_from([1, 1, 2]))
+    stride, dilation = draw(pair(1, 4)), draw(st.sampled_from([(1, 1), (1, 1), (2, 1), (2, 3)]))
+    extra = tuple(draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation))
+    op = ConvTranspose(stride, draw(paddings), dilation, groups, extra, None, draw(epilogues))
+    draws = [Draw((n, c, *draw(pair(1, 7))), dtype), Draw((c, per, *draw(pair(1, 5))), dtype)]
+    inputs = (*draws, Draw((per * groups,), dtype) if draw(st.booleans()) else None)
+    case = Case(f"random {dtype}", op, inputs)
+    try:
+        (y,) = op.infer(*case.specs)
+    except ShapeError:
+        assume(False)
+    assume(y.size and op.flops(*case.specs) <= MOST_FLOPS)
+    return Case(case.id, op, (*inputs, Draw(y.shape, dtype)), (0, 3)) if draw(st.booleans()) else case
+
+
+@PROFILE
+@given(transposed(), ways)
+def test_transposed_convolutions(case, way):
     check(case, way)
 
 

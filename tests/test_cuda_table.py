@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import pytest
 from cases import CASES, Case, halved
+from cases.conv import CURVES
 
 from gpucnn.backends.cuda import IMPLS
 from gpucnn.ops import (
+    GLU,
     Activation,
     AdaptiveAvgPool,
     ArgReduce,
@@ -18,16 +20,21 @@ from gpucnn.ops import (
     Binary,
     Cast,
     Conv,
+    ConvTranspose,
     CumSum,
+    Einsum,
     Gather,
     GatherElements,
     GlobalAvgPool,
     Linear,
+    LogSoftmax,
     Lookup,
     LookupConv,
+    MatMul,
     MaxPool,
     MinPool,
     Op,
+    PReLU,
     Reduce,
     Resize,
     Softmax,
@@ -38,15 +45,29 @@ from gpucnn.ops import (
 DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
 WHOLE = "the type is an integer, in which networks move values but compute none"
 NOT_2D = "there is one spatial axis, or three, where images have two"
+VOLUME = "there are three spatial axes, where images have two"
 MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
 POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
 NO_PLACES = "classification networks have no values that name places"
 ONE_SIZE = "classification networks do not resize maps"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
 
+NOT_A_PRODUCT = "a diagonal, a sum over one operand, a scalar, other than two operands, or a stretched axis: no stack of matrix products"
+
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
-    Conv: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
+    Conv: {
+        "float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d batch 0": VOLUME, "3-d 1x1x1": VOLUME, "3-d strided groups": VOLUME,
+        "3-d depthwise": VOLUME, "3-d planes in the padding alone": VOLUME, "3-d several blocks": VOLUME, "3-d NaN and Inf": VOLUME,
+    },
+    ConvTranspose: {"float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d depthwise": VOLUME},
     Linear: {"float64": DOUBLE},
+    MatMul: {"float64": DOUBLE, "int32": WHOLE, "uint8 stacks": WHOLE},
+    Einsum: {
+        "ij,jk->ik float64": DOUBLE, "ij,jk->ik int32": WHOLE, "i,i->": NOT_A_PRODUCT, "ij->ji": NOT_A_PRODUCT, "ij->": NOT_A_PRODUCT,
+        "nij->n": NOT_A_PRODUCT, "ii": NOT_A_PRODUCT, "nii->ni": NOT_A_PRODUCT, "iij,jk->ik": NOT_A_PRODUCT, "...i->...": NOT_A_PRODUCT,
+        "...i->i ellipsis summed": NOT_A_PRODUCT, "ni,oij,nj->no": NOT_A_PRODUCT, "ij,jk->ik size 1 stretched": NOT_A_PRODUCT,
+        "nij,jk->n lone indices summed": NOT_A_PRODUCT, "...ij,...jk->...ik": NOT_A_PRODUCT,
+    },
     MaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
     MinPool: {
         "float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE, "uint8, windows in the padding alone": WHOLE,
@@ -56,9 +77,13 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     AdaptiveAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
     Activation: {
         "relu float64": DOUBLE, "relu6 float64": DOUBLE, "hard float64": DOUBLE, "sigmoid float64": DOUBLE, "tanh float64": DOUBLE,
+        "silu float64": DOUBLE, **{f"{name} float64": DOUBLE for name in CURVES},
         "relu int32": WHOLE, "relu uint8": WHOLE, "relu6 int32": WHOLE, "relu6 uint8": WHOLE,
     },
+    PReLU: {"float64": DOUBLE},
+    GLU: {"float64": DOUBLE},
     Softmax: {"float64": DOUBLE},
+    LogSoftmax: {"float64": DOUBLE},
     TopK: {"float64": DOUBLE, "int32": WHOLE, "uint8": WHOLE},
     Binary: {
         "add float64": DOUBLE, "sub float64": DOUBLE, "mul float64": DOUBLE, "div float64": DOUBLE,
@@ -76,7 +101,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     Tile: {"space": MANY_LOOPS, "all axes": MANY_LOOPS},
     Lookup: {"float64": DOUBLE},
     LookupConv: {
-        "float64": DOUBLE, "1-d": NOT_2D, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,
+        "float64": DOUBLE, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,
     },
 }  # fmt: skip
 """By op and case: why the reference may compute it on a GPU."""

@@ -40,3 +40,46 @@ def test_own_kernel(tmp_path):
     assert "planted bug: max_pool_2x2: " in out
     assert "own_kernel.cu:" in out.split("planted bug")[1]
     assert "not timed: no GPU" in out or "GB/s" in out
+
+
+def test_multi_label(tmp_path):
+    """Rows as the example's docstring promises them: each label, pairs and all three that were not in the fit, and none."""
+    rows = {line[:15].strip(): line[16:53].strip() for line in run(tmp_path, str(EXAMPLES / "multi_label.py")).splitlines()[3:]}
+    labels = {name: {part.split()[0] for part in row.split(", ")} for name, row in rows.items()}
+    assert labels == {
+        "the cat": {"cat"},
+        "the coffee": {"coffee"},
+        "the rocket": {"rocket"},
+        "rocket and cat": {"rocket", "cat"},
+        "all three": {"cat", "coffee", "rocket"},
+        "plain blue": {"(no"},
+    }
+    assert rows["plain blue"] == "(no label)"
+
+
+def test_own_weights(tmp_path):
+    lines = run(tmp_path, str(EXAMPLES / "own_weights.py")).splitlines()
+    files = ("flowers.safetensors", "flowers.npz", "flowers.pth", "a state dict")
+    rows = [line[21:] for line in lines if line.startswith(files)]
+    assert len(rows) == 4
+    assert len(set(rows)) == 1
+    assert {part.split()[0] for part in rows[0].split(", ")} == {"daisy", "rose", "tulip"}
+    assert "the same bits from each: True" in lines
+    errors = [line for line in lines if line.startswith("ModelError: ")]
+    said = ("1 missing: classifier.1.bias 3", "not weights of resnet18", "2 labels were given", "does not name its architecture")
+    assert len(errors) == len(said)
+    for error, part in zip(errors, said):
+        assert part in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_similar_images(tmp_path):
+    _, *searches = run(tmp_path, str(EXAMPLES / "similar_images.py")).split("\n\n")
+    assert [search.split(".")[0] for search in searches] == ["chelsea", "coffee", "rocket"]
+    for search in searches:
+        asked, *found = search.splitlines()
+        cosines, names = zip(*(line.split(maxsplit=1) for line in found))
+        own = [name.startswith(f"{Path(asked).stem}, ") for name in names]
+        assert own == [True] * 5 + [False], "its own versions, and then another"
+        assert float(cosines[4]) > 2 * float(cosines[5])
+        assert 1 > float(cosines[0]) > float(cosines[4]) > 0.5

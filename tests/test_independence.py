@@ -94,10 +94,11 @@ def test_no_second_softmax(tail):
         np.testing.assert_allclose(model.scorer(RECORD)(photo), own, rtol=1e-5)
 
 
-def test_one_output_is_refused():
-    net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1))
-    with gpucnn.compile(net, (1, 3, 8, 8)) as model, pytest.raises(ModelError, match="one output a photograph"):
-        model.scorer(RECORD)
+@pytest.mark.parametrize(("tail", "activation"), [((), "softmax"), ((nn.Softmax(1),), "auto")])
+def test_softmax_of_one_output_is_refused(tail, activation):
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1), *tail)
+    with gpucnn.compile(net, (1, 3, 8, 8)) as model, pytest.raises(ModelError, match="one output a photograph.*activation='sigmoid'"):
+        model.scorer(RECORD, activation)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

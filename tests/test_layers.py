@@ -26,7 +26,7 @@ LEVELS = (
     {"functional", "runner", "device", "describe"},
     {"nn"},
     {"zoo"},
-    {"engine"},
+    {"engine", "scorer"},
     {"model"},
     {"loader", "images"},
     {"classify", "bench"},

@@ -9,7 +9,7 @@ from truth import Planned, assert_true, draw_feeds, record, truth
 from gpucnn import functional as F
 from gpucnn.errors import UnsupportedError
 from gpucnn.graph import Graph
-from gpucnn.ops import BatchNorm, Cast, Conv, Linear, Softmax
+from gpucnn.ops import Activation, BatchNorm, Cast, Conv, Linear, LogSoftmax, Softmax
 from gpucnn.passes import PASSES_FLOAT16, SIMPLIFY, lower_precision
 from gpucnn.spec import Spec
 
@@ -54,6 +54,8 @@ NETS = [
     lambda x: pooled(conv(x)),
     lambda x: F.softmax(pooled(conv(x)), 1),
     lambda x: F.softmax(conv(x), 1),
+    lambda x: F.log_softmax(pooled(F.silu(conv(x))), 1),
+    lambda x: F.glu(F.prelu(norm(F.gelu(x)), w(4))),
     lambda x: F.cat([conv(x), F.avg_pool2d(x, 3, 1)], 1),
     lambda x: (conv(x), F.relu(x)),
     lambda x: F.pad(F.reshape(x, (2, 28, 5)), (1, 2)),
@@ -82,7 +84,7 @@ def test_only_the_ends_are_float32(forward):
     for value in (*graph.inputs.values(), *graph.outputs.values()):
         assert value.dtype == np.float32
     for node in graph.nodes:
-        if not isinstance(node.op, (Cast, Linear, Softmax)):
+        if not isinstance(node.op, (Cast, Linear, Softmax, LogSoftmax)):
             assert node.specs[0].dtype == node.outputs[0].dtype == np.float16
 
 
@@ -118,10 +120,21 @@ def test_scores_leave_as_float32_sums():
     assert [v.dtype for v in graph.outputs.values()] == [np.float32, np.int64]
 
 
+def test_probabilities_leave_as_float32():
+    """A sigmoid in a dense layer's epilogue, and one behind a convolution's mean, which reads float32."""
+    graph = lowered(lambda x: F.sigmoid(pooled(conv(x))))
+    assert [op.out_dtype for op in ops(graph, Linear)] == ["float32"]
+    assert [op.dtype for op in ops(graph, Cast)] == ["float16"]
+    graph = lowered(lambda x: F.sigmoid(F.global_avg_pool2d(conv(x))))
+    (node,) = (node for node in graph.nodes if isinstance(node.op, Activation))
+    assert node.specs[0].dtype == node.outputs[0].dtype == np.float32
+
+
 @pytest.mark.parametrize(
     "forward",
     [
         lambda x: F.relu(pooled(x)) * 2,
+        lambda x: F.sigmoid(pooled(x)) * 2,
         lambda x: (lambda y: (y, F.tanh(y)))(pooled(x)),
         lambda x: F.softmax(pooled(x), 1) * 2,
     ],

@@ -206,6 +206,9 @@ LAYERS = (
     nn.Upsample(scale_factor=1.5), nn.Upsample((7, 9), mode="bilinear"), nn.Upsample(scale_factor=2, mode="bicubic", align_corners=True),
     nn.UpsamplingNearest2d(20), nn.UpsamplingBilinear2d(scale_factor=2),
     nn.Flatten(2), nn.Linear(10, 4), nn.Dropout(0.3), nn.Identity(), nn.MinPool2d(3, 2, 1), nn.MinPool2d(2, 1, 1, 2, True),
+    nn.LeakyReLU(0.2, True), nn.PReLU(), nn.PReLU(3, 0.1), nn.ELU(0.5), nn.SELU(), nn.CELU(2.0), nn.SiLU(True), nn.Mish(), nn.Hardswish(),
+    nn.Hardsigmoid(), nn.GELU(), nn.GELU("tanh"), nn.Softplus(2, 1.5), nn.Softsign(), nn.LogSigmoid(), nn.GLU(-1), nn.GLU(2),
+    nn.LogSoftmax(1), nn.Softmin(-1), nn.Threshold(0.3, -1), nn.Softshrink(), nn.Hardshrink(0.7), nn.Tanhshrink(),
 )  # fmt: skip
 
 

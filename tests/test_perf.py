@@ -32,6 +32,7 @@ import gpu as bench  # noqa: E402
 import gpu_sides  # noqa: E402
 import gpu_table  # noqa: E402
 import sanitize  # noqa: E402
+import zoo as beside_torchvision  # noqa: E402
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="gpu.sh wants bash and GNU coreutils")
 
@@ -263,6 +264,15 @@ def test_a_head_start_lasts():
 def test_the_readme_has_the_table_of_the_committed_files():
     readme = (gpu_table.ROOT / "README.md").read_text("utf-8")
     assert gpu_table.written(readme, gpu_table.table(gpu_table.read(gpu_table.committed()))) == readme
+
+
+def test_the_readme_says_what_was_found_beside_torchvision():
+    """Of every network, and each as it should be."""
+    made = json.loads(beside_torchvision.RESULTS.read_text("utf-8"))
+    assert set(made["rows"]) == set(json.loads(beside_torchvision.STATES.read_text("utf-8")))
+    assert [name for name, row in made["rows"].items() if not beside_torchvision.good(row)] == []
+    readme = (beside_torchvision.ROOT / "README.md").read_text("utf-8")
+    assert beside_torchvision.written(readme, beside_torchvision.summary(made)) == readme
 
 
 def row(kind: str, when: str, ours: float, **ratios: list[float]) -> dict:

@@ -28,10 +28,11 @@ from gpucnn.backends.cuda import CudaBackend
 from gpucnn.backends.cuda.depthwise import ConvDepthwiseDirect
 from gpucnn.backends.cuda.driver import Kernel
 from gpucnn.backends.cuda.layout import CopyKernel
+from gpucnn.backends.cuda.pointwise import ActivationKernel, GLUKernel
 from gpucnn.backends.cuda.pool import GlobalAvgPoolDirect
 from gpucnn.backends.cuda.softmax import SoftmaxKernel
 from gpucnn.backends.cuda.source import Source
-from gpucnn.ops import Conv, GlobalAvgPool, Op, Softmax, Transpose
+from gpucnn.ops import GLU, Activation, Conv, GlobalAvgPool, Op, Softmax, Transpose
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,16 @@ BUGS = {
     ),
     "dropped src-size, 4 bytes": Bug(
         "conv_igemm_mma.cu", r"\[%1\], %2, %3;", "[%1], %2;", MMA, Conv, "windows in the padding alone, float16",
+    ),
+    "the other formula for GELU": Bug(
+        "elementwise.cu", r"case ACT_GELU: return [^;]*;", "case ACT_GELU: return activate_slowly(v, ACT_GELU_TANH, 0.f, 0.f);",
+        ActivationKernel(), Activation, "gelu odd sizes",
+    ),
+    "a lost NaN": Bug(
+        "elementwise.cu", r"v <= alpha \? beta : v;", "v > alpha ? v : beta;", ActivationKernel(), Activation, "threshold NaN",
+    ),
+    "halves exchanged": Bug(
+        "elementwise.cu", r"return a \* sigmoid\(b\);", "return b * sigmoid(a);", GLUKernel(), GLU, "odd sizes",
     ),
 }  # fmt: skip
 

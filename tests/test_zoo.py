@@ -1,17 +1,64 @@
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from gpucnn import zoo
 from gpucnn.errors import ModelError
 from gpucnn.zoo.mobilenet import round_channels
+from gpucnn.zoo.resnet import BasicBlock, ResNet
+
+TORCHVISION = json.loads((Path(__file__).parent / "data" / "torchvision_states.json").read_text("utf-8"))
+
+
+def zeros(name: str, **sizes: int) -> dict[str, np.ndarray]:
+    """A state dict that takes no memory."""
+    return {k: np.broadcast_to(np.float32(0), shape) for k, shape in zoo.create(name, **sizes).state_shapes().items()}
 
 
 @pytest.mark.parametrize("name", zoo.ENTRIES)
 def test_parameters_are_the_published_count(name):
     entry = zoo.ENTRIES[name]
     assert zoo.create(name).num_parameters() == entry.parameters
+
+
+def test_all_of_torchvisions_convolutional_classifiers_are_there():
+    ours = {name for name in zoo.ENTRIES if name != "lenet5" and "lite" not in name}
+    assert ours == set(TORCHVISION)
+    assert len(ours) == 68
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_names_and_shapes_are_torchvisions(name):
+    theirs, net = TORCHVISION[name], zoo.create(name)
+    shapes = net.state_shapes()
+    assert {k: shapes.get(k) for k in theirs["some"]} == {k: tuple(shape) for k, shape in theirs["some"].items()}
+    assert (net.num_parameters(), len(shapes)) == (theirs["parameters"], theirs["entries"])
+    lines = sorted(f"{k} {','.join(map(str, shape))}\n" for k, shape in shapes.items())
+    assert hashlib.sha256("".join(lines).encode()).hexdigest() == theirs["sha256"]
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_photographs_are_prepared_as_for_torchvisions_first_weights(name):
+    theirs, record = TORCHVISION[name], zoo.ENTRIES[name].preprocess
+    assert record.size == (theirs["crop"], theirs["crop"])
+    assert (record.resize, record.interpolation) == (theirs["resize"], theirs["interpolation"])
+    assert (list(record.mean), list(record.std)) == (theirs["mean"], theirs["std"])
+
+
+@pytest.mark.parametrize("name", zoo.ENTRIES)
+def test_classes_and_channels_change_both_ends_and_nothing_else(name):
+    entry = zoo.ENTRIES[name]
+    usual, other = zoo.create(name).state_shapes(), zoo.create(name, num_classes=7, in_channels=5).state_shapes()
+    changed = {k: shape for k, shape in other.items() if usual[k] != shape}
+    first = next(k for k in other if usual[k][1:2] == (entry.in_channels,))
+    assert set(changed) == {first, entry.head, entry.head.replace("weight", "bias")}
+    assert changed[first] == (usual[first][0], 5, *usual[first][2:])
+    assert changed[entry.head] == (7, *usual[entry.head][1:])
 
 
 @pytest.mark.parametrize("name", zoo.ENTRIES)
@@ -85,6 +132,47 @@ def test_classes_come_from_the_weights():
     np.testing.assert_array_equal(net.output.weight, state["output.weight"])
 
 
+def test_classes_come_from_a_head_that_is_a_convolution():
+    net = zoo.create("squeezenet1_1", weights=zeros("squeezenet1_1", num_classes=3))
+    assert net.classifier[1].weight.shape == (3, 512, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "auxiliary"),
+    [
+        ("googlenet", {"aux1.conv.conv.weight": (128, 512, 1, 1), "aux1.fc2.bias": (1000,), "aux2.fc1.weight": (1024, 2048)}),
+        ("inception_v3", {"AuxLogits.conv1.bn.running_var": (768,), "AuxLogits.fc.weight": (1000, 768)}),
+    ],
+)
+def test_auxiliary_classifiers_of_training_are_left_out(name, auxiliary):
+    state = {**zeros(name), **{k: np.zeros(shape, np.float32) for k, shape in auxiliary.items()}}
+    net = zoo.create(name, weights=state)
+    assert not any(k.lower().startswith("aux") for k in net.state_shapes())
+    with pytest.raises(ModelError, match="1 unexpected: aux3.fc.bias 1"):
+        zoo.create(name, weights={**state, "aux3.fc.bias": np.zeros(1, np.float32)})
+    with pytest.raises(ModelError, match="expected a mapping"):
+        net.load_state_dict([])
+
+
+def test_names_of_the_published_densenets():
+    """They were saved when a layer's norms and convolutions were called norm.1 and conv.2."""
+    state = zeros("densenet121")
+    mark = "features.denseblock3.denselayer24.norm2.running_var"
+    state[mark] = np.arange(128, dtype=np.float32)
+    old = {k: a for k, a in state.items() if "denselayer" not in k}
+    for k in state.keys() - old.keys():
+        *path, layer, kind = k.split(".")
+        old[".".join((*path, layer[:-1], layer[-1], kind))] = state[k]
+    assert "features.denseblock1.denselayer1.conv.2.weight" in old
+    net = zoo.create("densenet121", weights=old)
+    np.testing.assert_array_equal(net.state_dict()[mark], state[mark])
+
+
+def test_groups_need_a_bottleneck():
+    with pytest.raises(ModelError, match="ResNet: only a Bottleneck has groups, got BasicBlock, groups 32, group_width 4"):
+        ResNet(BasicBlock, (1, 1, 1, 1), groups=32, group_width=4)
+
+
 def test_weights_from_a_file(tmp_path):
     state = zoo.create("lenet5").state_dict()
     np.savez(tmp_path / "lenet.npz", **state)
@@ -113,7 +201,7 @@ def test_unknown_name_gives_near_matches(name, near):
 
 
 def test_hopeless_name_lists_all():
-    with pytest.raises(ModelError, match=r"there are lenet5, resnet18, .*efficientnet_lite4"):
+    with pytest.raises(ModelError, match=r"there are lenet5, alexnet, .*efficientnet_lite4"):
         zoo.create("☃")
 
 

@@ -13,22 +13,29 @@ from typing import Any
 
 import numpy as np
 from close import FEW, local_error, magnitude
+from curves import carried
 
 from gpucnn import plan
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.graph import Graph, Value
 from gpucnn.ops import (
+    GLU,
     Activation,
     BatchNorm,
     Binary,
     Conv,
+    ConvTranspose,
+    Einsum,
     Gather,
     GatherElements,
     Linear,
+    LogSoftmax,
+    MatMul,
     MaxPool,
     MinPool,
     Op,
     Pad,
+    PReLU,
     Reduce,
     Resize,
     Softmax,
@@ -60,12 +67,24 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
     """What the op makes of errors in its inputs."""
     e = errors[0]
     match op:
-        case Conv() | Linear():
+        case Conv() | ConvTranspose() | Linear():
             return op.reference(np, e, np.abs(values[1]))[0]
-        case Activation(kind):
-            return e / 4 if kind == "sigmoid" else e  # no steeper than that
+        case Activation():
+            return carried(op, values[0], e)
+        case MatMul() | Einsum():  # what the product of the largest values has beside that of the values
+            sizes = tuple(map(np.abs, values))
+            terms = (op.reference(np, *(e if i == j else s + (d if j < i else 0) for j, (s, d) in enumerate(zip(sizes, errors))))[0]
+                     for i, e in enumerate(errors))
+            return sum(terms)
         case Softmax():
             return np.broadcast_to(e.max(axis=op.dim, keepdims=True) / 2, e.shape) if e.size else e  # rows of its Jacobian: at most 1/2
+        case LogSoftmax():
+            return e + (e.max(axis=op.dim, keepdims=True) if e.size else e)  # the identity less rows that sum up to 1
+        case PReLU():
+            return e * np.maximum(1, np.abs(values[1])) + (np.abs(values[0]) + e) * errors[1]
+        case GLU():
+            (a, _), (da, db) = op.halves(values[0]), op.halves(e)
+            return da + (np.abs(a) + da) * db / 4  # a sigmoid is at most 1, and no steeper than 1/4
         case Binary("add" | "sub"):
             return e + errors[1]
         case Binary("mul"):
@@ -112,7 +131,7 @@ def truth(graph: Graph, feeds: Mapping[str, Any], dtype: Any = np.float32) -> di
         exact = node.op.reference(np, *values)[0]
         if isinstance(node.op, BatchNorm):
             largest = (largest[0], *values[1:])
-        local = 2 * local_error(node.op, values if isinstance(node.op, Softmax) else largest, dtype)
+        local = 2 * local_error(node.op, values if isinstance(node.op, (Softmax, LogSoftmax)) else largest, dtype)
         error = _carry(node.op, values, errors) + np.broadcast_to(local, exact.shape)
         known[node.outputs[0]] = (exact, error)
     everything = {**graph.layers, **graph.outputs}

@@ -6,10 +6,15 @@ One file a family; each says in its ``__all__`` what is public.
 """
 
 from .activation import *
+from .base import Padding1 as Padding1
 from .base import Padding2 as Padding2
+from .base import Padding3 as Padding3
+from .base import Size1 as Size1
 from .base import Size2 as Size2
+from .base import Size3 as Size3
 from .channels import *
 from .conv import *
+from .conv_transpose import *
 from .dense import *
 from .elementwise import *
 from .gather import *
@@ -18,7 +23,10 @@ from .moving import *
 from .norm import *
 from .pool import *
 from .ranking import *
+from .rectifier import *
 from .reduce import *
 from .resize import *
 from .shape import *
+from .shrinkage import *
+from .softmax import *
 from .statistics import *

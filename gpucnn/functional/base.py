@@ -10,16 +10,23 @@ import numpy as np
 from .. import plan
 from ..errors import ShapeError
 from ..graph import Value
-from ..ops import Op, Reduce
+from ..ops import Activation, Op, Reduce
 from ..ops.window import Padding
 from ..spec import Array
 
-__all__ = ["Dims", "Padding2", "Size2", "T", "apply_op", "dims_of", "dtype_of", "padding_of", "pair", "reduce", "shape_of", "whole"]
+__all__ = [
+    "Dims", "Padding1", "Padding2", "Padding3", "Size1", "Size2", "Size3", "T", "activate", "apply_op", "dims_of", "dtype_of", "of_axes",
+    "padding_of", "pair", "reduce", "shape_of", "whole",
+]  # fmt: skip
 
 T = TypeVar("T", Array, Value)
+Size1 = int | tuple[int]
 Size2 = int | tuple[int, int]
+Size3 = int | tuple[int, int, int]
+Padding1 = int | str | tuple[int] | tuple[tuple[int, int]]
 Dims = int | Sequence[int] | None
 Padding2 = int | str | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
+Padding3 = int | str | tuple[int, int, int] | tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 def apply_op(op: Op, *inputs: Any) -> tuple[Any, ...]:
@@ -28,6 +35,11 @@ def apply_op(op: Op, *inputs: Any) -> tuple[Any, ...]:
     if graph is not None:
         return graph.append(op, [v if v is None or isinstance(v, Value) else np.asarray(v) for v in inputs])
     return plan.evaluate(op, *inputs)
+
+
+def activate(x: Any, kind: str, alpha: float = 0.0, beta: float = 0.0) -> Any:
+    """One activation, by the kind and parameters of :class:`gpucnn.ops.Activation`."""
+    return apply_op(Activation(kind, float(alpha), float(beta)), x)[0]
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -58,22 +70,39 @@ def whole(op: str, name: str, value: Any) -> int:
     return int(value)
 
 
+_AXES = {1: "(length,)", 2: "(height, width)", 3: "(depth, height, width)"}
+_SIDES = {
+    1: "((before, after),)",
+    2: "((top, bottom), (left, right))",
+    3: "((front, back), (top, bottom), (left, right))",
+}
+
+
+def of_axes(op: str, name: str, value: Any, axes: int) -> tuple[int, ...]:
+    """``value`` for each of 1, 2 or 3 spatial axes: one for all of them, or a sequence; whole numbers only."""
+    items = (value,) * axes if isinstance(value, (int, np.integer)) else tuple(value) if isinstance(value, Sequence) else ()
+    if len(items) != axes or not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in items):
+        raise ShapeError(f"{op}: {name} must be an int or {_AXES[axes]}, got {value!r}")
+    return tuple(int(v) for v in items)
+
+
 def pair(op: str, name: str, value: Any) -> tuple[int, int]:
-    """``value`` for both axes; whole numbers only."""
-    items = (value, value) if isinstance(value, (int, np.integer)) else tuple(value) if isinstance(value, Sequence) else ()
-    if len(items) != 2 or not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in items):
-        raise ShapeError(f"{op}: {name} must be an int or (height, width), got {value!r}")
-    return int(items[0]), int(items[1])
+    """``value`` for both axes of an image."""
+    h, w = of_axes(op, name, value, 2)
+    return h, w
 
 
-def padding_of(op: str, value: Padding2) -> Padding:
-    """Padding as an op takes it: a pair for each axis, or a name."""
+def padding_of(op: str, value: Any, axes: int = 2) -> Padding:
+    """Padding as an op takes it, from pixels for all axes, for each axis, or for each side of each axis; or a name."""
     if isinstance(value, str):
         if value not in ("same", "same_lower", "valid"):
             raise ShapeError(f"{op}: padding must be pixels, 'same', 'same_lower' or 'valid', got {value!r}")
         return value
-    if isinstance(value, Sequence) and len(value) == 2 and all(isinstance(v, Sequence) for v in value):
-        (top, bottom), (left, right) = (pair(op, "padding", v) for v in value)
-        return ((top, bottom), (left, right))
-    h, w = pair(op, "padding (pixels, (height, width) or ((top, bottom), (left, right)))", value)
-    return ((h, h), (w, w))
+    if isinstance(value, Sequence) and len(value) == axes and all(isinstance(v, Sequence) for v in value):
+        pairs = []
+        for sides in value:
+            if len(sides) != 2:
+                raise ShapeError(f"{op}: padding must be {_SIDES[axes]} where it is given by sides, got {value!r}")
+            pairs.append((whole(op, "padding", sides[0]), whole(op, "padding", sides[1])))
+        return tuple(pairs)
+    return tuple((p, p) for p in of_axes(op, f"padding (pixels, {_AXES[axes]} or {_SIDES[axes]})", value, axes))

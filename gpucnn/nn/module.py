@@ -25,6 +25,13 @@ class Parameter:
     shape : tuple of int
     fill : callable
         Makes the starting values: ``fill(shape) -> float32 array``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Parameter((2, 3), lambda shape: np.ones(shape, np.float32)).array
+    array([[1., 1., 1.],
+           [1., 1., 1.]], dtype=float32)
     """
 
     def __init__(self, shape: tuple[int, ...], fill: Callable[[tuple[int, ...]], Array]) -> None:
@@ -203,14 +210,14 @@ class Module:
         """What the module does; a subclass writes it."""
         raise GpucnnError(f"{type(self).__name__}: forward is not written; define forward(self, x)")
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run ``forward``; while a net is recorded, under this layer's name."""
         graph = next((v.graph for v in inputs if isinstance(v, Value)), None)
         path = graph.paths.get(id(self)) if graph is not None else None
         if graph is None or path is None:
-            return self.forward(*inputs)
+            return self.forward(*inputs, **options)
         with graph.scope(path):
-            result = self.forward(*inputs)
+            result = self.forward(*inputs, **options)
         if isinstance(result, Value) and path:
             graph.label(path, result)
         return result
@@ -291,6 +298,12 @@ class Sequential(Module):
     ----------
     *layers : Module, or one mapping of name to Module
         Without names they are called "0", "1", ….
+
+    Examples
+    --------
+    >>> from gpucnn.nn import Conv2d, ReLU
+    >>> Sequential(Conv2d(3, 8, 3, bias=False), ReLU()).state_shapes()
+    {'0.weight': (8, 3, 3, 3)}
     """
 
     def __init__(self, *layers: Module | Mapping[str, Module]) -> None:
@@ -324,7 +337,19 @@ class Sequential(Module):
 
 
 class ModuleList(Sequential):
-    """Layers held under "0", "1", …, without an order of running."""
+    """Layers held under "0", "1", …, without an order of running.
+
+    Parameters
+    ----------
+    *layers : Module, or one mapping of name to Module
+
+    Examples
+    --------
+    >>> from gpucnn.nn import Linear
+    >>> heads = ModuleList(Linear(8, 2), Linear(8, 3))
+    >>> [head.out_features for head in heads]
+    [2, 3]
+    """
 
     def forward(self, x: Any) -> Any:
         """Refuse: a list does nothing by itself."""

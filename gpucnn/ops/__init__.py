@@ -2,9 +2,13 @@
 
 ======================  ==============================================
 ``conv``                Conv
+``conv_transpose``      ConvTranspose
 ``linear``              Linear
+``matmul``              MatMul
+``einsum``              Einsum
 ``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
-``activation``          Activation, Epilogue, Softmax
+``activation``          Activation, Epilogue, PReLU, GLU
+``softmax``             Softmax, LogSoftmax
 ``elementwise``         Binary, Cast
 ``norm``                BatchNorm
 ``ranking``             TopK
@@ -22,10 +26,13 @@ from .activation import *
 from .base import Op as Op
 from .channels import *
 from .conv import *
+from .conv_transpose import *
+from .einsum import *
 from .elementwise import *
 from .gather import *
 from .image import *
 from .linear import *
+from .matmul import *
 from .moving import *
 from .norm import *
 from .pool import *
@@ -33,3 +40,4 @@ from .ranking import *
 from .reduce import *
 from .resize import *
 from .shape import *
+from .softmax import *

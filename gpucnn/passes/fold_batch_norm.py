@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..graph import Graph, Node, Value
-from ..ops import BatchNorm, Conv, Linear
+from ..ops import BatchNorm, Conv, ConvTranspose, Linear
 
 __all__ = ["fold_batch_norm"]
+
+_Wide = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 def fold_batch_norm(graph: Graph) -> None:
@@ -29,7 +31,9 @@ def fold_batch_norm(graph: Graph) -> None:
 
 
 def _foldable(node: Node) -> bool:
-    if not isinstance(node.op, (Conv, Linear)) or node.op.epilogue or (isinstance(node.op, Linear) and node.outputs[0].ndim != 2):
+    if not isinstance(node.op, (Conv, ConvTranspose, Linear)) or node.op.epilogue:
+        return False
+    if isinstance(node.op, Linear) and node.outputs[0].ndim != 2:
         return False  # behind a linear layer of rank 3, axis 1 is not its features
     weight, bias = node.inputs[1:3]
     alone = len(node.inputs) < 4 or node.inputs[3] is None
@@ -47,7 +51,7 @@ def _fold(graph: Graph, before: Node, norm: Node) -> None:
     b = _wide(bias)
     folded_bias = (-mean if b is None else b - mean) * scale + (0.0 if shift is None else shift)
     wide = np.asarray(weight.data, np.float64)
-    folded = wide * scale.reshape(-1, *(1,) * (weight.ndim - 1))
+    folded = wide * _of_outputs(before, scale, weight.shape)
     names = "+".join("-" if v is None else v.name for v in (weight, bias, *norm.inputs[1:])) + f", eps {norm.op.eps}"
     inputs = (
         before.inputs[0],
@@ -60,5 +64,13 @@ def _fold(graph: Graph, before: Node, norm: Node) -> None:
     graph.replace(norm.outputs[0], fused)
 
 
-def _wide(value: Value | None) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None:
+def _of_outputs(node: Node, scale: _Wide, shape: tuple[int, ...]) -> _Wide:
+    """One factor an output channel, as it broadcasts to a weight: along axis 0, or where a convolution is transposed, group by group."""
+    if not isinstance(node.op, ConvTranspose):
+        return scale.reshape(-1, *(1,) * (len(shape) - 1))
+    each = np.repeat(scale.reshape(node.op.groups, -1), shape[0] // node.op.groups, axis=0)
+    return each.reshape(*shape[:2], *(1,) * (len(shape) - 2))
+
+
+def _wide(value: Value | None) -> _Wide | None:
     return None if value is None else np.asarray(value.data, np.float64)

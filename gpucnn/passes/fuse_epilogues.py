@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..graph import Graph, Node, Value
-from ..ops import Activation, Binary, Conv, Linear
+from ..ops import Activation, Binary, Conv, ConvTranspose, Linear
 
 __all__ = ["fuse_epilogues"]
+
+FUSED = (Conv, ConvTranspose, Linear)
+"""Ops with an epilogue: inputs x, weight, bias, residual."""
 
 
 def fuse_epilogues(graph: Graph) -> None:
@@ -18,7 +21,7 @@ def fuse_epilogues(graph: Graph) -> None:
     changed = True
     while changed:
         users = graph.users()
-        changed = any(_fuse_one(graph, node, users) for node in list(graph.nodes) if isinstance(node.op, (Conv, Linear)))
+        changed = any(_fuse_one(graph, node, users) for node in list(graph.nodes) if isinstance(node.op, FUSED))
 
 
 def _fuse_one(graph: Graph, node: Node, users: dict[Value, list[Node]]) -> bool:
@@ -26,7 +29,7 @@ def _fuse_one(graph: Graph, node: Node, users: dict[Value, list[Node]]) -> bool:
     readers = users.get(y, [])
     if node not in graph.nodes or len(readers) != 1 or graph.is_output(y) or readers[0] not in graph.nodes:
         return False
-    assert isinstance(node.op, (Conv, Linear))
+    assert isinstance(node.op, (Conv, ConvTranspose, Linear))
     after, epilogue = readers[0], node.op.epilogue
     inputs = (*node.inputs, None, None)[:4]
     residual = inputs[3]

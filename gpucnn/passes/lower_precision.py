@@ -9,17 +9,14 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..graph import Graph, Node, Value
-from ..ops import BatchNorm, Cast, Conv, Linear, Softmax, TopK
+from ..ops import Activation, BatchNorm, Cast, Conv, ConvTranspose, Linear, LogSoftmax, Op, Softmax, TopK
 
 __all__ = ["lower_precision"]
 
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
-_STAYS: dict[type[Any], tuple[int, ...]] = {Conv: (2,), Linear: (2,), BatchNorm: (1, 2, 3, 4)}
+_STAYS: dict[type[Any], tuple[int, ...]] = {Conv: (2,), ConvTranspose: (2,), Linear: (2,), BatchNorm: (1, 2, 3, 4)}
 """Inputs that stay float32 where they are constant: they are added to float32 sums, and a variance leaves float16's range."""
-
-_ENDS = (Softmax, TopK)
-"""What may stand between the last dense layer and the net's results without costing precision: it works on float32 there."""
 
 Twins = dict[tuple[Value, "np.dtype[Any]"], Value]
 
@@ -27,9 +24,9 @@ Twins = dict[tuple[Value, "np.dtype[Any]"], Value]
 def lower_precision(graph: Graph) -> None:
     """Store every float32 value in float16; sums stay float32, and so do the graph's inputs and outputs.
 
-    What the net ends in keeps its precision: a dense layer whose scores leave the net writes its float32 sums as they are, and a softmax
-    or a choice of the best behind it works on those. Norms must have been folded and activations fused before, so that every constant is
-    rounded once.
+    What the net ends in keeps its precision: a dense layer whose scores leave the net writes its float32 sums as they are, and a softmax,
+    a sigmoid or a choice of the best behind it works on those. Norms must have been folded and activations fused before, so that every
+    constant is rounded once.
 
     Raises
     ------
@@ -40,7 +37,7 @@ def lower_precision(graph: Graph) -> None:
     twins: Twins = {(v, v.dtype): v for v in graph.inputs.values()}
     for node in list(graph.nodes):
         y, op = node.outputs[0], node.op
-        kind = _SINGLE if isinstance(op, _ENDS) and _leaves(graph, y, users) else _HALF
+        kind = _SINGLE if _is_end(op) and _leaves(graph, y, users) else _HALF
         inputs: list[Value | None] = []
         for i, v in enumerate(node.inputs):
             if v is None:
@@ -58,12 +55,17 @@ def lower_precision(graph: Graph) -> None:
     graph.note("values in float16", sum(v.dtype == _HALF for node in graph.nodes for v in node.outputs))
 
 
+def _is_end(op: Op) -> bool:
+    """What may stand between the last dense layer and the net's results without costing precision: it works on float32 there."""
+    return isinstance(op, (Softmax, LogSoftmax, TopK)) or (isinstance(op, Activation) and op.kind == "sigmoid")
+
+
 def _leaves(graph: Graph, value: Value, users: dict[Value, list[Node]]) -> bool:
     """Whether a value is nothing but the net's result, as it is or through a softmax or a choice of the best."""
     readers = users.get(value, [])
     if not readers:
         return graph.is_output(value)
-    return all(isinstance(r.op, _ENDS) and _leaves(graph, r.outputs[0], users) for r in readers)
+    return all(_is_end(r.op) and _leaves(graph, r.outputs[0], users) for r in readers)
 
 
 def _twin(graph: Graph, twins: Twins, value: Value, wanted: np.dtype[Any], before: Node | None) -> Value:

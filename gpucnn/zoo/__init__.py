@@ -1,5 +1,11 @@
 """Architectures by name; `ENTRIES` is the table.
 
+LeNet-5, EfficientNet-Lite, and every convolutional network for classification that torchvision has, under its names and with
+its state dicts: AlexNet, ConvNeXt, DenseNet, EfficientNet and EfficientNetV2, GoogLeNet, Inception v3, MNASNet, MobileNetV2 and
+V3, RegNet X and Y, ResNet, ResNeXt, ShuffleNetV2, SqueezeNet, VGG, Wide ResNet. A network costs nothing to build: weights are
+made when they are first read. Photographs are prepared as for the first of its published weights, which torchvision calls
+IMAGENET1K_V1; for others pass ``preprocess``: most of IMAGENET1K_V2 want ``Preprocess(resize=232)``.
+
 >>> list("resnet1*")
 ['resnet18', 'resnet101', 'resnet152']
 >>> create("resnet18", num_classes=10).num_parameters()
@@ -10,86 +16,17 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from functools import partial
 from pathlib import Path
 
 from ..errors import ModelError
 from ..nn import Module
-from ..preprocess import Preprocess
 from ..spec import Array
-from .efficientnet_lite import EfficientNetLite
-from .lenet import LeNet5
-from .mobilenet import MobileNetV2
-from .resnet import BasicBlock, Bottleneck, ResNet
-from .vgg import VGG
+from .entries import ENTRIES, Entry
 
 __all__ = ["ENTRIES", "Entry", "create", "entry", "list"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One architecture of the zoo.
-
-    Parameters
-    ----------
-    build : callable
-        ``build(num_classes=…, in_channels=…) -> Module``.
-    preprocess : Preprocess
-        What the published weights were evaluated with.
-    num_classes, in_channels : int
-        What the published network has.
-    parameters : int
-        Published count, for those numbers of classes and channels.
-    head : str
-        State-dict name of the last weight, (classes, features): a file of weights tells its number of classes there.
-    """
-
-    build: Callable[..., Module]
-    preprocess: Preprocess
-    num_classes: int
-    in_channels: int
-    parameters: int
-    head: str
-
-
-# torchvision's for its first ImageNet weights; its later ones ("V2") want resize 232.
-_IMAGENET = Preprocess(size=(224, 224), resize=256, interpolation="bilinear")
-_DIGITS = Preprocess(size=(32, 32), resize=32, interpolation="bilinear", mean=(0.1307,), std=(0.3081,), order="L")
-
-
-def _lite(size: int) -> Preprocess:
-    """EfficientNet-Lite's record: pixels of 0…255 less 127, over 128; the crop is 0.875 of the short side."""
-    mean, std = (127 / 255,) * 3, (128 / 255,) * 3
-    return Preprocess((size, size), resize=round(size / 0.875), interpolation="bicubic", mean=mean, std=std)
-
-
-ENTRIES: dict[str, Entry] = {
-    "lenet5": Entry(LeNet5, _DIGITS, 10, 1, 61_706, "output.weight"),
-    "resnet18": Entry(partial(ResNet, BasicBlock, (2, 2, 2, 2)), _IMAGENET, 1000, 3, 11_689_512, "fc.weight"),
-    "resnet34": Entry(partial(ResNet, BasicBlock, (3, 4, 6, 3)), _IMAGENET, 1000, 3, 21_797_672, "fc.weight"),
-    "resnet50": Entry(partial(ResNet, Bottleneck, (3, 4, 6, 3)), _IMAGENET, 1000, 3, 25_557_032, "fc.weight"),
-    "resnet101": Entry(partial(ResNet, Bottleneck, (3, 4, 23, 3)), _IMAGENET, 1000, 3, 44_549_160, "fc.weight"),
-    "resnet152": Entry(partial(ResNet, Bottleneck, (3, 8, 36, 3)), _IMAGENET, 1000, 3, 60_192_808, "fc.weight"),
-    "vgg11": Entry(partial(VGG, (1, 1, 2, 2, 2)), _IMAGENET, 1000, 3, 132_863_336, "classifier.6.weight"),
-    "vgg11_bn": Entry(partial(VGG, (1, 1, 2, 2, 2), True), _IMAGENET, 1000, 3, 132_868_840, "classifier.6.weight"),
-    "vgg13": Entry(partial(VGG, (2, 2, 2, 2, 2)), _IMAGENET, 1000, 3, 133_047_848, "classifier.6.weight"),
-    "vgg13_bn": Entry(partial(VGG, (2, 2, 2, 2, 2), True), _IMAGENET, 1000, 3, 133_053_736, "classifier.6.weight"),
-    "vgg16": Entry(partial(VGG, (2, 2, 3, 3, 3)), _IMAGENET, 1000, 3, 138_357_544, "classifier.6.weight"),
-    "vgg16_bn": Entry(partial(VGG, (2, 2, 3, 3, 3), True), _IMAGENET, 1000, 3, 138_365_992, "classifier.6.weight"),
-    "vgg19": Entry(partial(VGG, (2, 2, 4, 4, 4)), _IMAGENET, 1000, 3, 143_667_240, "classifier.6.weight"),
-    "vgg19_bn": Entry(partial(VGG, (2, 2, 4, 4, 4), True), _IMAGENET, 1000, 3, 143_678_248, "classifier.6.weight"),
-    "mobilenet_v2": Entry(MobileNetV2, _IMAGENET, 1000, 3, 3_504_872, "classifier.1.weight"),
-    "efficientnet_lite0": Entry(partial(EfficientNetLite, 1.0, 1.0), _lite(224), 1000, 3, 4_652_008, "_fc.weight"),
-    "efficientnet_lite1": Entry(partial(EfficientNetLite, 1.0, 1.1), _lite(240), 1000, 3, 5_416_680, "_fc.weight"),
-    "efficientnet_lite2": Entry(partial(EfficientNetLite, 1.1, 1.2), _lite(260), 1000, 3, 6_092_072, "_fc.weight"),
-    "efficientnet_lite3": Entry(partial(EfficientNetLite, 1.2, 1.4), _lite(280), 1000, 3, 8_197_096, "_fc.weight"),
-    "efficientnet_lite4": Entry(partial(EfficientNetLite, 1.4, 1.8), _lite(300), 1000, 3, 13_006_568, "_fc.weight"),
-}
-"""Name to `Entry`. Counts: torchvision's documentation; for EfficientNet-Lite, TensorFlow's own tests of it."""
 
 
 def list(pattern: str = "*") -> builtins.list[str]:
@@ -159,7 +96,7 @@ def create(
     source, state = _state(weights)
     if num_classes is None:
         head = state.get(architecture.head) if state is not None else None
-        num_classes = len(head) if head is not None and getattr(head, "ndim", 0) == 2 else architecture.num_classes
+        num_classes = len(head) if head is not None and getattr(head, "ndim", 0) in (2, 4) else architecture.num_classes
     net = architecture.build(num_classes=num_classes, in_channels=in_channels or architecture.in_channels)
     if state is not None:
         try:

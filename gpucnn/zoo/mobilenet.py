@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import functional as F
 from .. import nn
+from .blocks import ConvNorm
 
 __all__ = ["InvertedResidual", "MobileNetV2"]
 
@@ -21,17 +22,6 @@ _STAGES = (
 )
 
 
-class ConvBNReLU6(nn.Sequential):
-    """Convolution that keeps the size at stride 1, batch normalisation, ReLU6."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(
-            nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, groups=groups, bias=False),
-            nn.BatchNorm2d(out_channels),
-            nn.ReLU6(),
-        )
-
-
 class InvertedResidual(nn.Module):
     """1×1 up to ``expansion`` times the channels, 3×3 depthwise, 1×1 down without activation, and the shortcut.
 
@@ -41,10 +31,10 @@ class InvertedResidual(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int) -> None:
         super().__init__()
         hidden = in_channels * expansion
-        expand = [ConvBNReLU6(in_channels, hidden, 1)] if expansion != 1 else []
+        expand = [ConvNorm(in_channels, hidden, activation=nn.ReLU6)] if expansion != 1 else []
         self.conv = nn.Sequential(
             *expand,
-            ConvBNReLU6(hidden, hidden, 3, stride, groups=hidden),
+            ConvNorm(hidden, hidden, 3, stride, groups=hidden, activation=nn.ReLU6),
             nn.Conv2d(hidden, out_channels, 1, bias=False),
             nn.BatchNorm2d(out_channels),
         )
@@ -89,14 +79,14 @@ class MobileNetV2(nn.Module):
     def __init__(self, width: float = 1.0, num_classes: int = 1000, in_channels: int = 3) -> None:
         super().__init__()
         channels = round_channels(32 * width)
-        layers: list[nn.Module] = [ConvBNReLU6(in_channels, channels, 3, stride=2)]
+        layers: list[nn.Module] = [ConvNorm(in_channels, channels, 3, stride=2, activation=nn.ReLU6)]
         for expansion, out_channels, depth, stride in _STAGES:
             out_channels = round_channels(out_channels * width)
             for i in range(depth):
                 layers.append(InvertedResidual(channels, out_channels, stride if i == 0 else 1, expansion))
                 channels = out_channels
         last = round_channels(1280 * max(1.0, width))
-        layers.append(ConvBNReLU6(channels, last, 1))
+        layers.append(ConvNorm(channels, last, activation=nn.ReLU6))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(last, num_classes))
 

@@ -1,11 +1,14 @@
-"""ResNet-18, 34, 50, 101 and 152."""
+"""ResNet-18, 34, 50, 101 and 152; with groups they are ResNeXt, with wider blocks Wide ResNet."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .. import functional as F
 from .. import nn
+from ..errors import ModelError
 
 __all__ = ["BasicBlock", "Bottleneck", "ResNet"]
 
@@ -34,17 +37,19 @@ class Bottleneck(nn.Module):
     """1×1 down to ``width``, 3×3, 1×1 up to four times ``width``, and the shortcut.
 
     The stride sits in the 3×3 convolution ("v1.5"), as in torchvision, and not in the first 1×1 as in the paper.
+    With groups the 3×3 has ``groups·group_width`` channels where ``width`` is 64, and more in proportion.
     """
 
     expansion = 4
 
-    def __init__(self, in_channels: int, width: int, stride: int) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int, groups: int = 1, group_width: int = 64) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, width * 4, 1, bias=False)
+        inner = width * group_width // 64 * groups
+        self.conv1 = nn.Conv2d(in_channels, inner, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride, padding=1, groups=groups, bias=False)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.conv3 = nn.Conv2d(inner, width * 4, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(width * 4)
         self.downsample = _shortcut(in_channels, width * 4, stride)
 
@@ -91,10 +96,15 @@ class ResNet(nn.Module):
         Blocks in each of the four layers.
     num_classes : int
     in_channels : int
+    groups, group_width : int
+        Groups of the bottleneck's 3×3 convolution, and the channels of each group in layer1. ResNeXt-50 32x4d has 32 and 4,
+        Wide ResNet-50-2 has 1 and 128.
 
     Notes
     -----
-    Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", arXiv:1512.03385.
+    Sources: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", arXiv:1512.03385; Xie, Girshick, Dollár,
+    Tu, He, "Aggregated residual transformations for deep neural networks", arXiv:1611.05431; Zagoruyko, Komodakis, "Wide
+    residual networks", arXiv:1605.07146.
     """
 
     def __init__(
@@ -103,16 +113,23 @@ class ResNet(nn.Module):
         depths: tuple[int, int, int, int],
         num_classes: int = 1000,
         in_channels: int = 3,
+        groups: int = 1,
+        group_width: int = 64,
     ) -> None:
         super().__init__()
+        make: Callable[[int, int, int], nn.Module] = block
+        if (groups, group_width) != (1, 64):
+            if block is not Bottleneck:
+                raise ModelError(f"ResNet: only a Bottleneck has groups, got {block.__name__}, groups {groups}, group_width {group_width}")
+            make = partial(Bottleneck, groups=groups, group_width=group_width)
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         e = block.expansion
-        self.layer1 = _layer(block, 64, 64, depths[0], stride=1)
-        self.layer2 = _layer(block, 64 * e, 128, depths[1], stride=2)
-        self.layer3 = _layer(block, 128 * e, 256, depths[2], stride=2)
-        self.layer4 = _layer(block, 256 * e, 512, depths[3], stride=2)
+        self.layer1 = _layer(make, e, 64, 64, depths[0], stride=1)
+        self.layer2 = _layer(make, e, 64 * e, 128, depths[1], stride=2)
+        self.layer3 = _layer(make, e, 128 * e, 256, depths[2], stride=2)
+        self.layer4 = _layer(make, e, 256 * e, 512, depths[3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(512 * e, num_classes)
 
@@ -128,7 +145,9 @@ class ResNet(nn.Module):
         return self.fc(F.flatten(x, 1))
 
 
-def _layer(block: type[BasicBlock] | type[Bottleneck], in_channels: int, width: int, depth: int, stride: int) -> nn.Sequential:
+def _layer(
+    make: Callable[[int, int, int], nn.Module], expansion: int, in_channels: int, width: int, depth: int, stride: int
+) -> nn.Sequential:
     """``depth`` blocks, of which the first has the stride."""
-    first = block(in_channels, width, stride)
-    return nn.Sequential(first, *(block(width * block.expansion, width, 1) for _ in range(depth - 1)))
+    first = make(in_channels, width, stride)
+    return nn.Sequential(first, *(make(width * expansion, width, 1) for _ in range(depth - 1)))

@@ -3,13 +3,50 @@
 #pragma once
 #include "common.cuh"
 
-enum ActivationCode { ACT_NONE = 0, ACT_RELU = 1, ACT_CLIP = 2, ACT_SIGMOID = 3, ACT_TANH = 4 };
+enum ActivationCode {
+    ACT_NONE = 0, ACT_RELU = 1, ACT_CLIP = 2, ACT_SIGMOID = 3, ACT_TANH = 4, ACT_LEAKY_RELU = 5, ACT_ELU = 6, ACT_SELU = 7, ACT_CELU = 8,
+    ACT_SILU = 9, ACT_MISH = 10, ACT_HARDSIGMOID = 11, ACT_HARDSWISH = 12, ACT_ERF = 13, ACT_GELU = 14, ACT_GELU_TANH = 15,
+    ACT_SOFTPLUS = 16, ACT_SOFTSIGN = 17, ACT_LOGSIGMOID = 18, ACT_SHRINK = 19, ACT_TANHSHRINK = 20, ACT_THRESHOLD = 21
+};
 
-// A call, because a kernel's epilogue is unrolled over dozens of results, and these are long.
-static __device__ __noinline__ float activate_slowly(float v, int code) {
-    if (code == ACT_TANH) return tanhf(v);
-    float e = expf(-fabsf(v));          // never above 1, so nothing overflows
+__device__ __forceinline__ float sigmoid(float v) {
+    const float e = expf(-fabsf(v));    // never above 1, so nothing overflows
     return (v >= 0.f ? 1.f : e) / (1.f + e);
+}
+
+__device__ __forceinline__ float cut_off(float v) {     // to 0...1; NaN stays NaN
+    v = v < 0.f ? 0.f : v;
+    return v > 1.f ? 1.f : v;
+}
+
+// A call, because a kernel's epilogue is unrolled over dozens of results, and these are long. The formulas are those of gpucnn/ops/activation.py.
+static __device__ __noinline__ float activate_slowly(float v, int code, float alpha, float beta) {
+    switch (code) {
+        case ACT_TANH: return tanhf(v);
+        case ACT_LEAKY_RELU: return v > 0.f ? v : v * alpha;
+        case ACT_ELU: return v > 0.f ? v : expm1f(v) * alpha;
+        case ACT_SELU: return (v > 0.f ? v : expm1f(v) * alpha) * beta;
+        case ACT_CELU: return v > 0.f ? v : expm1f(v / alpha) * alpha;
+        case ACT_SILU: return v * sigmoid(v);
+        case ACT_MISH: return v * tanhf((v < 0.f ? 0.f : v) + log1pf(expf(-fabsf(v))));
+        case ACT_HARDSIGMOID: return cut_off(v * alpha + beta);
+        case ACT_HARDSWISH: return v * cut_off(v * (1.f / 6.f) + 0.5f);
+        case ACT_ERF: return erff(v);
+        case ACT_GELU: return v * (0.5f + 0.5f * erff(v * 0.70710678f));
+        case ACT_GELU_TANH: return v * sigmoid(v * (1.59576912f + 0.07135481f * v * v));   // (1 + tanh(u))/2 = sigmoid(2u)
+        case ACT_SOFTPLUS: {
+            const float scaled = v * alpha;
+            if (scaled > beta) return v;
+            const float line = scaled < 0.f ? 0.f : v;
+            return line + log1pf(expf(-fabsf(scaled))) / alpha;
+        }
+        case ACT_SOFTSIGN: return v / (1.f + fabsf(v));
+        case ACT_LOGSIGMOID: return (v > 0.f ? 0.f : v) - log1pf(expf(-fabsf(v)));
+        case ACT_SHRINK: return fabsf(v) <= alpha ? 0.f : v - copysignf(beta, v);
+        case ACT_TANHSHRINK: return v - tanhf(v);
+        case ACT_THRESHOLD: return v <= alpha ? beta : v;
+        default: return sigmoid(v);
+    }
 }
 
 // NaN goes through every one of them.
@@ -20,7 +57,7 @@ __device__ __forceinline__ float activate(float v, int code, float alpha, float 
         v = v < alpha ? alpha : v;
         return v > beta ? beta : v;
     }
-    return activate_slowly(v, code);
+    return activate_slowly(v, code, alpha, beta);
 }
 
 // The same for neighbours: one branch for all of them.
@@ -34,7 +71,7 @@ template <int N> __device__ __forceinline__ void activate(float (&v)[N], int cod
         for (int e = 0; e < N; e++) v[e] = activate(v[e], ACT_CLIP, alpha, beta);
     } else {
 #pragma unroll
-        for (int e = 0; e < N; e++) v[e] = activate_slowly(v[e], code);
+        for (int e = 0; e < N; e++) v[e] = activate_slowly(v[e], code, alpha, beta);
     }
 }
 

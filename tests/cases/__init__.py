@@ -10,21 +10,27 @@ from gpucnn.ops import Op
 
 from . import activation, elementwise, gather, image, moving, ranking, reduce, resize, shape
 from . import conv as _conv
+from . import conv_transpose as _conv_transpose
 from . import linear as _linear
+from . import matmul as _matmul
 from . import norm as _norm
 from . import pool as _pool
 from .base import FEWEST, SEED, Case, Draw, halved, of
 from .conv import ALL, HARD, RELU, SIGMOID, TANH, conv
+from .conv_transpose import conv_transpose
 from .image import lookup, lookup_conv
 from .linear import linear
+from .matmul import einsum, matmul
 from .norm import norm
 from .pool import pool
 
 __all__ = [
-    "ALL", "CASES", "FEWEST", "HARD", "RELU", "SEED", "SIGMOID", "TANH", "Case", "Draw", "conv", "halved", "linear", "lookup",
-    "lookup_conv", "norm", "of", "pool",
+    "ALL", "CASES", "FEWEST", "HARD", "RELU", "SEED", "SIGMOID", "TANH", "Case", "Draw", "conv", "conv_transpose", "einsum", "halved",
+    "linear", "lookup", "lookup_conv", "matmul", "norm", "of", "pool",
 ]  # fmt: skip
 
-_FAMILIES = (_conv, _linear, _pool, activation, ranking, elementwise, _norm, shape, moving, gather, reduce, resize, image)
+_FAMILIES = (
+    _conv, _conv_transpose, _linear, _matmul, _pool, activation, ranking, elementwise, _norm, shape, moving, gather, reduce, resize, image,
+)  # fmt: skip
 
 CASES: dict[type[Op], tuple[Case, ...]] = {kind: cases for family in _FAMILIES for kind, cases in family.CASES.items()}

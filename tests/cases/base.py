@@ -26,6 +26,7 @@ _FILLS = {
     "ties": lambda rng, shape: rng.integers(1, 4, shape),
     # Halfway between float16 neighbours, below the normal ones, and around the largest.
     "halves": lambda rng, shape: rng.choice([1 + 2**-11, 1 + 3 * 2**-11, 2**-25, 3 * 2**-25, 65519.0, 65520.0, -1e6, 1e-3], shape),
+    "huge": lambda rng, shape: rng.standard_normal(shape) * 1e37,
     "zero": lambda rng, shape: np.zeros(shape),
     "zeros": lambda rng, shape: rng.choice([-1, -0.0, 0.0, 1], shape),
     "nan": lambda rng, shape: np.full(shape, np.nan),

@@ -15,6 +15,34 @@ RELU, SIGMOID, TANH = (Activation(kind) for kind in ("relu", "sigmoid", "tanh"))
 
 HARD = Activation("clip", -0.5, 0.25)
 
+SILU = Activation("silu")
+
+CURVES = {
+    "leaky_relu": Activation("leaky_relu", 0.125),
+    "leaky_relu steep": Activation("leaky_relu", 2.5),
+    "leaky_relu falling": Activation("leaky_relu", -0.5),
+    "leaky_relu flat": Activation("leaky_relu", 0.0),
+    "elu": Activation("elu", 1.5),
+    "selu": Activation("selu", 1.6732632423543772, 1.0507009873554805),
+    "celu": Activation("celu", 0.75),
+    "mish": Activation("mish"),
+    "hardsigmoid": Activation("hardsigmoid", 1 / 6, 0.5),
+    "hardsigmoid falling": Activation("hardsigmoid", -0.2, 20.0),
+    "hardswish": Activation("hardswish"),
+    "erf": Activation("erf"),
+    "gelu": Activation("gelu"),
+    "gelu_tanh": Activation("gelu_tanh"),
+    "softplus": Activation("softplus", 1.0, float("inf")),
+    "softplus scaled": Activation("softplus", -2.0, 1.0),
+    "softsign": Activation("softsign"),
+    "logsigmoid": Activation("logsigmoid"),
+    "shrink": Activation("shrink", 0.5, 0.25),
+    "tanhshrink": Activation("tanhshrink"),
+    "threshold": Activation("threshold", 0.5, -2.0),
+    "threshold to 0": Activation("threshold", 0.5),
+}
+"""Every other kind, with parameters that show; beside SILU, which stands for them where one has to do."""
+
 ALL = {"bias": True, "residual": True, "pre": RELU6, "post": SIGMOID}
 
 
@@ -54,6 +82,9 @@ _CONV = (
     conv("1000 channels out", (1, 3, 5, 5), (1000, 3, 3, 3), bias=True),
     conv("no channels out", (2, 3, 5, 5), (0, 3, 3, 3)),
     conv("several blocks", (1, 4, 75, 71), (24, 4, 3, 3), padding=1, **ALL),
+    conv("several blocks, silu, gelu", (1, 4, 75, 71), (24, 4, 3, 3), padding=1, bias=True, residual=True, pre=SILU, post=CURVES["gelu"]),
+    conv("1x1, hardswish", (2, 5, 7, 5), (11, 5, 1, 1), bias=True, pre=CURVES["hardswish"]),
+    conv("depthwise, silu", (2, 6, 7, 5), (6, 1, 3, 3), groups=6, bias=True, pre=SILU),
     conv("several blocks strided", (2, 3, 131, 67), (24, 3, 3, 5), stride=(2, 1), padding=1, bias=True, pre=RELU),
     conv("dilation", (1, 3, 11, 9), (4, 3, 3, 3), dilation=(2, 3), padding=(2, 3)),
     conv("stride and dilation", (3, 3, 11, 12), (4, 3, 3, 2), stride=(2, 3), dilation=2),
@@ -104,7 +135,20 @@ _CONV = (
     conv("21x21 of an image", (1, 3, 25, 23), (4, 3, 21, 21), stride=2, padding=10, bias=True),
     conv("4 channels of an image", (2, 4, 21, 40), (16, 4, 3, 3), padding=1, **ALL),
     conv("1-d", (3, 4, 11), (6, 2, 3), groups=2, stride=2, padding=1, bias=True, pre=RELU),
+    conv("1-d of few channels", (2, 3, 37), (5, 3, 5), padding="same", stride=2, **ALL),
+    conv("1-d 1x1", (7, 5, 9), (3, 5, 1), **ALL),
+    conv("1-d depthwise", (2, 6, 13), (6, 1, 3), groups=6, padding=((2, 0),), dilation=2, **ALL),
+    conv("1-d 1000 channels", (1, 1000, 4), (6, 1000, 3), padding=1, bias=True),
+    conv("1-d batch 0", (0, 4, 11), (6, 4, 3), bias=True),
     conv("3-d", (2, 3, 5, 4, 6), (4, 3, 2, 3, 3), padding=((0, 1), (1, 1), (2, 0)), dilation=(1, 1, 2), **ALL),
+    conv("3-d batch 7", (7, 2, 3, 3, 2), (4, 2, 3, 3, 3), padding=1, bias=True, pre=RELU),
+    conv("3-d batch 0", (0, 2, 3, 3, 2), (4, 2, 3, 3, 3), padding=1),
+    conv("3-d 1x1x1", (2, 5, 2, 3, 3), (4, 5, 1, 1, 1), bias=True),
+    conv("3-d strided groups", (2, 6, 7, 5, 6), (4, 3, 3, 2, 3), groups=2, stride=(2, 1, 3), padding="same", **ALL),
+    conv("3-d depthwise", (1, 5, 4, 5, 4), (5, 1, 3, 3, 3), groups=5, padding=1, dilation=(2, 1, 1), bias=True),
+    conv("3-d planes in the padding alone", (1, 2, 2, 3, 3), (3, 2, 2, 2, 2), padding=(3, 0, 1), bias=True),
+    conv("3-d several blocks", (1, 4, 3, 75, 41), (24, 4, 2, 3, 3), padding=1, **ALL),
+    conv("3-d NaN and Inf", (1, 2, 4, 7, 6), (3, 2, 2, 3, 3), padding=1, fill="special", pre=RELU),
 )
 
 CASES: dict[type[Op], tuple[Case, ...]] = {Conv: _CONV}

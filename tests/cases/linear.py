@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpucnn.ops import RELU6, Activation, Epilogue, Linear, Op
 
 from .base import Case, Draw
-from .conv import ALL, HARD, RELU
+from .conv import ALL, CURVES, HARD, RELU, SILU
 
 
 def linear(
@@ -49,6 +49,8 @@ _LINEAR = (
     linear("float64", (3, 7), 5, dtype="float64", **ALL),
     linear("batch 65", (65, 24), 10, pre=RELU6),
     linear("float16", (3, 7), 5, dtype="float16", **ALL),
+    *(linear(name, (5, 7), 9, residual=True, pre=act, post=SILU) for name, act in CURVES.items()),
+    *(linear(f"residual, then {name}", (5, 7), 9, residual=True, post=act) for name, act in CURVES.items()),
     _scores("float16 to float32", (5, 24), 10),
     _scores("float16 to float32, batch 0", (0, 24), 10),
 )

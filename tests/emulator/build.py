@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -101,19 +101,36 @@ def digest(*parts: str) -> str:
 def cached(name: str, make: Callable[[Path], None]) -> Path:
     """Path of a file in the cache, made by ``make(path)`` if it is not there yet."""
     target = cache_folder() / name
-    if target.exists():
-        with contextlib.suppress(OSError):  # its age says when it was last asked for
-            os.utime(target)
-        return target
-    handle, scratch = tempfile.mkstemp(prefix=f"{target.stem}.", suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    try:
-        make(Path(scratch))
-        os.replace(scratch, target)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    with _alone(target):  # tests run in several processes, which often want the same kernel at the same time
+        if target.exists():
+            with contextlib.suppress(OSError):  # its age says when it was last asked for
+                os.utime(target)
+            return target
+        handle, scratch = tempfile.mkstemp(prefix=f"{target.stem}.", suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+        try:
+            make(Path(scratch))
+            os.replace(scratch, target)
+        except BaseException:
+            Path(scratch).unlink(missing_ok=True)
+            raise
     return target
+
+
+@contextlib.contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Hold the lock of one file of the cache, which the system frees if the process dies."""
+    if target.exists():
+        yield
+        return
+    import fcntl  # not there on Windows, where the emulator is not either
+
+    lock = target.with_suffix(".lock")
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+        if target.exists():
+            lock.unlink(missing_ok=True)
 
 
 def _compile(arguments: Iterable[str | Path]) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from gpucnn.ops import Op
 
-from . import activation, conv, elementwise, gather, image, moving, norm, pool, ranking, reduce, resize, shape
+from . import activation, conv, conv_transpose, elementwise, gather, image, matmul, moving, norm, pool, ranking, reduce, resize, shape
 from .base import Oracle
 
 __all__ = ["ORACLES", "UNLIKE_ONNX"]
 
-_FAMILIES = (conv, pool, activation, ranking, elementwise, norm, shape, moving, gather, reduce, resize, image)
+_FAMILIES = (
+    conv, conv_transpose, matmul, pool, activation, ranking, elementwise, norm, shape, moving, gather, reduce, resize, image,
+)  # fmt: skip
 
 ORACLES: dict[type[Op], tuple[Oracle, ...]] = {kind: found for family in _FAMILIES for kind, found in family.ORACLES.items()}
 

@@ -6,23 +6,20 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from scipy import signal, special
+from scipy import signal
 
 from gpucnn.ops import Activation, Conv, Linear, Op
 from gpucnn.spec import spec_of
 
+from .activation import curve
 from .base import Oracle, auto_pad, onnx
 
 
 def _activate(act: Activation | None, y: Any) -> Any:
-    if act is None:
-        return y
-    if act.kind == "clip":
-        return np.clip(y, act.alpha, act.beta)
-    return {"relu": lambda v: np.clip(v, 0, None), "sigmoid": special.expit, "tanh": np.tanh}[act.kind](y)
+    return y if act is None else curve(act, y)
 
 
-def _finish(op: Conv | Linear, y: Any, arrays: tuple[Any, ...]) -> Any:
+def _finish(op: Any, y: Any, arrays: tuple[Any, ...]) -> Any:
     residual = arrays[3] if len(arrays) > 3 else None
     y = _activate(op.epilogue.pre, y)
     return _activate(op.epilogue.post, y if residual is None else y + residual.astype(np.float64))

@@ -167,12 +167,12 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def images(n: int, seed: int) -> Tensor:
+def images(n: int, seed: int, side: int = 224) -> Tensor:
     """Noise that is smooth over several scales, as photographs are; about zero mean and unit variance."""
     generator = torch.Generator().manual_seed(seed)
-    x = torch.zeros(n, 3, 224, 224)
-    for size in (7, 28, 112, 224):
-        x += F.interpolate(torch.randn(n, 3, size, size, generator=generator), (224, 224), mode="bilinear", align_corners=False)
+    x = torch.zeros(n, 3, side, side)
+    for size in (side // 32, side // 8, side // 2, side):
+        x += F.interpolate(torch.randn(n, 3, size, size, generator=generator), (side, side), mode="bilinear", align_corners=False)
     return (x - x.mean()) / x.std()
 
 

@@ -1,6 +1,7 @@
 """NumPy on the CPU: one impl per method, the best guess first."""
 
 from ...ops import (
+    GLU,
     Activation,
     AvgPool,
     BatchNorm,
@@ -9,17 +10,22 @@ from ...ops import (
     ChannelShuffle,
     Concat,
     Conv,
+    ConvTranspose,
     DepthToSpace,
+    Einsum,
     Expand,
     Flatten,
     GlobalAvgPool,
     Identity,
     Linear,
+    LogSoftmax,
     Lookup,
+    MatMul,
     MaxPool,
     MinPool,
     Op,
     Pad,
+    PReLU,
     Reduce,
     Reorder,
     Reshape,
@@ -32,8 +38,10 @@ from ...ops import (
 )
 from ..base import Impl
 from .backend import CpuBackend
-from .conv import ConvDepthwise, ConvIm2col, ConvPointwise
+from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
+from .conv_transpose import ConvTransposeGemm
 from .linear import LinearGemm
+from .matmul import EinsumMatmul, MatMulBlas
 from .moving import RouteCopy
 from .pointwise import (
     ActivationInPlace,
@@ -42,8 +50,11 @@ from .pointwise import (
     CastCopy,
     ConcatCopy,
     CopyOnly,
+    GLUPieces,
+    LogSoftmaxRows,
     LookupTake,
     PadCopy,
+    PReLUPieces,
     SoftmaxRows,
 )
 from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
@@ -53,17 +64,23 @@ from .resize import ResizeLines
 __all__ = ["IMPLS", "CpuBackend"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
-    Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col()),
+    Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col(), ConvVolume()),
+    ConvTranspose: (ConvTransposeGemm(),),
     Linear: (LinearGemm(),),
+    MatMul: (MatMulBlas(),),
+    Einsum: (EinsumMatmul(),),
     MaxPool: (MaxPoolLines(),),
     MinPool: (MinPoolLines(),),
     AvgPool: (AvgPoolLines(),),
     GlobalAvgPool: (GlobalAvgPoolSum(),),
     Activation: (ActivationInPlace(),),
+    PReLU: (PReLUPieces(),),
+    GLU: (GLUPieces(),),
     Binary: (BinaryUfunc(),),
     Cast: (CastCopy(),),
     BatchNorm: (BatchNormScale(),),
     Softmax: (SoftmaxRows(),),
+    LogSoftmax: (LogSoftmaxRows(),),
     Lookup: (LookupTake(),),
     Concat: (ConcatCopy(),),
     Pad: (PadCopy(),),

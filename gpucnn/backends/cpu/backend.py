@@ -184,10 +184,13 @@ class Scratch:
 
     def take(self, *shape: int) -> Array:
         """An uninitialised float32 array."""
-        nbytes = 4 * int(np.prod(shape))
+        return self.bytes(4 * int(np.prod(shape))).view(np.float32).reshape(shape)
+
+    def bytes(self, nbytes: int) -> Array:
+        """Flat uint8 memory."""
         taken = self._memory[self._at : self._at + nbytes]
         self._at += -(-nbytes // _LINE) * _LINE
-        return taken.view(np.float32).reshape(shape)
+        return taken
 
 
 def copy(target: Array, source: Array) -> Call:

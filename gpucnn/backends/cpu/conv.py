@@ -1,4 +1,5 @@
 """Convolution on channels-last memory: 1×1 as a plain product, depthwise by einsum, everything else by blocked im2col.
+Lines are images of height 1; volumes go plane by plane.
 
 Winograd for 3×3 belongs in front of ``ConvIm2col`` in ``IMPLS``; its numerics class will be its own.
 """
@@ -14,12 +15,13 @@ from numpy.lib.stride_tricks import as_strided
 from ...ops import Conv
 from ...spec import Array, Spec
 from ..base import Call, Impl
+from ..unit_axis import takes_lines
 from .backend import CpuBackend, Scratch, copy, product, rows_of
-from .epilogue import finish
+from .epilogue import finish, room
 from .frame import Frame
 from .gemm import Block, blocks, group_size
 
-__all__ = ["ConvDepthwise", "ConvIm2col", "ConvPointwise"]
+__all__ = ["ConvDepthwise", "ConvIm2col", "ConvPointwise", "ConvVolume"]
 
 _SLACK = 4 * 64  # bytes that alignment may cost the few arrays of a scratch
 
@@ -48,14 +50,15 @@ def _group(backend: CpuBackend, n: int, p: int, q: int, weight: Array) -> int:
     return group if group == 1 or backend.places_agree(group, p * q, weight) else 1
 
 
-def _finish(op: Conv, acc: Array, bias: Array | None, residual: Array | None, out: Array) -> list[Call]:
+def _finish(op: Conv, acc: Array, bias: Array | None, residual: Array | None, out: Array, scratch: Scratch) -> list[Call]:
     """The epilogue of a block: on matrices where the memory allows it, else on (images, lines, columns, k)."""
     target, addend = rows_of(out), None if residual is None else rows_of(residual)
     if target is not None and (residual is None or addend is not None):
-        return finish(op.epilogue, acc, bias, addend, target)
-    return finish(op.epilogue, acc.reshape(out.shape), bias, residual, out)
+        return finish(op.epilogue, acc, bias, addend, target, scratch.bytes(room(op.epilogue)))
+    return finish(op.epilogue, acc.reshape(out.shape), bias, residual, out, scratch.bytes(room(op.epilogue)))
 
 
+@takes_lines
 class ConvPointwise(Impl):
     """1×1 without padding or groups: one matrix product over the pixels."""
 
@@ -72,7 +75,7 @@ class ConvPointwise(Impl):
         """Of a block: the pixels that a stride leaves, and the sums where the output has gaps."""
         n, k, p, q = op.infer(x, weight, *rest)[0].shape
         sizes = [max(map(_images_lines, blocks(n, p, q, k, group))) for group in {1, group_size(n, p, q, k)}] if n else [0]
-        return 4 * max(sizes) * q * (x.shape[1] + k) + _SLACK
+        return 4 * max(sizes) * q * (x.shape[1] + k) + room(op.epilogue) + _SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (c, k)."""
@@ -100,7 +103,7 @@ class ConvPointwise(Impl):
             acc = scratch.take(m, k) if target is None else target
             calls.append(product(rows, weight, acc))
             rb = None if residual is None else _nhwc(residual)[n0:n1, p0:p1]
-            tasks.append(calls + _finish(op, acc, bias, rb, ob))
+            tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
 
 
@@ -116,6 +119,7 @@ def _frame(op: Conv, x: Array, weight_shape: tuple[int, ...], width: int) -> Fra
     return Frame(_nhwc(x), (r, s), (sh, sw), (dh, dw), (pads[0][0], pads[1][0]), width)
 
 
+@takes_lines
 class ConvIm2col(Impl):
     """Any 2-d convolution: the patches of a block gathered into a matrix, then one product a group."""
 
@@ -137,7 +141,7 @@ class ConvIm2col(Impl):
             for block in blocks(n, p, q, k, group):
                 m = _images_lines(block) * q
                 largest = max(largest, frame.elements(block) + m * (r * s * c // op.groups + k))
-        return 4 * largest + _SLACK
+        return 4 * largest + room(op.epilogue) + _SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (groups, r, s, c/groups, k/groups)."""
@@ -169,8 +173,83 @@ class ConvIm2col(Impl):
                 calls.append(copy(columns.reshape(patches.shape), patches))
                 calls.append(product(columns, matrices[i], acc[:, i * per : (i + 1) * per]))
             rb = None if residual is None else _nhwc(residual)[n0:n1, p0:p1]
-            tasks.append(calls + _finish(op, acc, bias, rb, ob))
+            tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
+
+
+class ConvVolume(Impl):
+    """Any 3-d convolution: for each plane of the result the patches of all planes that it meets, gathered into one matrix."""
+
+    name = "conv_volume"
+    numerics = "gemm over t, r, s, c"
+    packs = (1, 2)
+
+    def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
+        """Three dimensions; all kernels, strides, paddings, dilations and groups."""
+        return x.dtype == np.float32 and x.ndim == 5
+
+    def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
+        """Of the largest block: the padded planes, the patches, the sums."""
+        n, k, d, p, q = op.infer(x, weight, *rest)[0].shape
+        (c, *_, h, w), (t, r, s) = x.shape[1:], weight.shape[2:]
+        frame = _plane_frame(op, _Shape((1, c, h, w)), (r, s), op.pads(x, weight), q)
+        cut = blocks(n * d, p, q, k)
+        largest = max((t * frame.elements(b) + _images_lines(b) * q * (t * r * s * c // op.groups + k) for b in cut), default=0)
+        return 4 * largest + room(op.epilogue) + _SLACK + 64 * (t + 1)
+
+    def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
+        """Weight as (groups, t, r, s, c/groups, k/groups)."""
+        k, c, *kernel = constants[1].shape
+        w = constants[1].reshape(op.groups, k // op.groups, c, *kernel).transpose(0, 3, 4, 5, 2, 1)
+        return _repack(constants, np.ascontiguousarray(w))
+
+    def bind(
+        self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Per block, lines of one plane of the result: pad and gather each plane of x that it meets, multiply, finish."""
+        (x, weight, bias, residual), out = _four(inputs), outputs[0]
+        (n, k, planes, p, q), (g, t, r, s, c, per) = out.shape, weight.shape
+        pads = op.pads(Spec(tuple(x.shape), x.dtype), Spec((k, c, t, r, s), x.dtype))
+        parts = backend.lanes_for(2 * out.size * c * t * r * s)
+        tasks: list[list[Call]] = []
+        for at, _, p0, p1 in blocks(n * planes, p, q, k, 1, parts):
+            i, z = divmod(at, planes)
+            scratch, lines = Scratch(workspace[len(tasks) % parts]), p1 - p0
+            met = {j: z * op.stride[0] + j * op.dilation[0] - pads[0][0] for j in range(t)}
+            met = {j: plane for j, plane in met.items() if 0 <= plane < x.shape[2]}  # neighbours, as the planes of x are
+            calls: list[Call] = []
+            views = []
+            for plane in met.values():
+                frame = _plane_frame(op, x[i : i + 1, :, plane], (r, s), pads, q)
+                source, prepared = frame.source(scratch, (0, 1, p0, p1))
+                calls += prepared
+                views.append(frame.windows(source, lines)[0])
+            ob = _nhwc(out[i : i + 1, :, z])[:, p0:p1]
+            target = rows_of(ob)
+            acc = scratch.take(lines * q, k) if target is None else target
+            if met:
+                columns = scratch.take(lines, q, len(met), r, s, c)
+                taps = slice(min(met), max(met) + 1)
+                for group in range(g):
+                    for j, patches in enumerate(views):
+                        calls.append(copy(columns[:, :, j], patches[..., group * c : (group + 1) * c]))
+                    matrix = weight[group, taps].reshape(-1, per)
+                    calls.append(product(columns.reshape(lines * q, -1), matrix, acc[:, group * per : (group + 1) * per]))
+            else:
+                calls.append(_zero(acc))
+            rb = None if residual is None else _nhwc(residual[i : i + 1, :, z])[:, p0:p1]
+            tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
+        return backend.schedule(tasks, parts)
+
+
+def _plane_frame(op: Conv, plane: Any, kernel: tuple[int, int], pads: Sequence[tuple[int, int]], width: int) -> Frame:
+    """Windows over one plane (1, c, h, w) of a volume."""
+    (_, sh, sw), (_, dh, dw) = op.stride, op.dilation
+    return Frame(_nhwc(plane), kernel, (sh, sw), (dh, dw), (pads[1][0], pads[2][0]), width)
+
+
+def _zero(x: Array) -> Call:
+    return lambda: x.fill(0)
 
 
 class _Shape:
@@ -183,6 +262,7 @@ class _Shape:
         return _Shape(tuple(self.shape[a] for a in axes))
 
 
+@takes_lines
 class ConvDepthwise(Impl):
     """One channel in, one or several out: a sum of products over an overlapping view, without a matrix product.
 
@@ -203,7 +283,7 @@ class ConvDepthwise(Impl):
         n, k, p, q = op.infer(x, weight, *rest)[0].shape
         frame = _frame(op, _Shape(x.shape), weight.shape[2:], q)
         largest = max((frame.elements(b) + _images_lines(b) * q * k for b in blocks(n, p, q, k)), default=0)
-        return 4 * largest + _SLACK
+        return 4 * largest + room(op.epilogue) + _SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (r, s, c, k/c)."""
@@ -238,7 +318,7 @@ class ConvDepthwise(Impl):
             else:
                 calls.append(_einsum("pqrsc,rscm->pqcm", windows, weight, acc.reshape(lines, q, c, multiplier)))
             rb = None if residual is None else _nhwc(residual)[n0:n1, p0:p1]
-            tasks.append(calls + _finish(op, acc, bias, rb, ob))
+            tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
 
 

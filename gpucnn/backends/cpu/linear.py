@@ -12,7 +12,7 @@ from ...ops import Linear
 from ...spec import Spec
 from ..base import Call, Impl
 from .backend import CpuBackend, product
-from .epilogue import finish
+from .epilogue import finish, room
 
 __all__ = ["LinearGemm"]
 
@@ -28,6 +28,10 @@ class LinearGemm(Impl):
         """Float32 with at least a batch axis."""
         return x.dtype == np.float32 and x.ndim >= 2
 
+    def workspace(self, op: Linear, x: Spec, *rest: Spec | None) -> int:
+        """What the epilogue wants."""
+        return room(op.epilogue)
+
     def bind(
         self, backend: CpuBackend, op: Linear, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
@@ -39,4 +43,4 @@ class LinearGemm(Impl):
         together = len(rows) == 1 or backend.places_agree(len(rows), 1, weight.T)
         step = len(rows) if together else 1
         calls = [product(rows[i : i + step], weight.T, out[i : i + step]) for i in range(0, len(rows), step)]
-        return backend.schedule([calls + finish(op.epilogue, out, bias, addend, out)], 1)
+        return backend.schedule([calls + finish(op.epilogue, out, bias, addend, out, workspace[0])], 1)

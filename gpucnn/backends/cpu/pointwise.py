@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import Activation, BatchNorm, Binary, Cast, Concat, Lookup, Op, Pad, Softmax
+from ...ops import GLU, Activation, BatchNorm, Binary, Cast, Concat, LogSoftmax, Lookup, Op, Pad, PReLU, Softmax
 from ...ops.elementwise import BINARY
 from ...spec import Spec
 from ..base import Call, Impl
+from .activation import SCRATCH, WHOLE, activate, glu, prelu
 from .backend import CpuBackend, copy
-from .epilogue import activate
 
 __all__ = [
     "ActivationInPlace",
@@ -21,28 +21,93 @@ __all__ = [
     "CastCopy",
     "ConcatCopy",
     "CopyOnly",
+    "GLUPieces",
+    "LogSoftmaxRows",
     "LookupTake",
+    "PReLUPieces",
     "PadCopy",
     "SoftmaxRows",
 ]
 
 
+_FLOPS = 16  # a chain's, about: what an element costs beside a convolution's multiply-adds
+
+
 class ActivationInPlace(Impl):
-    """A ufunc or two over the whole array, which may be its own result."""
+    """A chain of ufuncs, piece by piece, over an array that may be its own result."""
 
     name = "activation"
-    numerics = "exact"
+    numerics = "float32 formula"
 
     def supports(self, op: Activation, x: Spec) -> bool:
         """Float32."""
         return x.dtype == np.float32
 
+    def workspace(self, op: Activation, x: Spec) -> int:
+        """What a chain wants."""
+        return 0 if op.kind in WHOLE else 4 * SCRATCH
+
     def bind(
         self, backend: CpuBackend, op: Activation, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
-        """The calls of the epilogue."""
+        """A task a piece."""
         x, out = inputs[0], outputs[0]
-        return backend.schedule([activate(op, x, out, lambda v: np.full((1,) * x.ndim, v, np.float32))], 1)
+        parts = backend.lanes_for(_FLOPS * x.size)
+        return _spread(backend, activate(op, x, out, _scratch(workspace[:parts])), parts)
+
+
+def _scratch(workspace: Sequence[Any]) -> list[Any]:
+    return [memory[: 4 * SCRATCH].view(np.float32) for memory in workspace]
+
+
+def _spread(backend: CpuBackend, calls: list[Call], parts: int) -> Call | None:
+    return backend.schedule([[call] for call in calls], parts) if calls else None
+
+
+class PReLUPieces(Impl):
+    """As an activation, with a weight that is broadcast."""
+
+    name = "prelu"
+    numerics = "float32 formula"
+
+    def supports(self, op: PReLU, x: Spec, weight: Spec) -> bool:
+        """Float32."""
+        return x.dtype == np.float32
+
+    def workspace(self, op: PReLU, x: Spec, weight: Spec) -> int:
+        """Of two rows, one for a mask."""
+        return 4 * SCRATCH
+
+    def bind(
+        self, backend: CpuBackend, op: PReLU, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """A task a piece."""
+        (x, weight), out = inputs, outputs[0]
+        parts = backend.lanes_for(_FLOPS * x.size)
+        return _spread(backend, prelu(x, np.broadcast_to(weight, x.shape), out, _scratch(workspace[:parts])), parts)
+
+
+class GLUPieces(Impl):
+    """The quotient of one half and what its sigmoid divides by, piece by piece."""
+
+    name = "glu"
+    numerics = "float32 formula"
+
+    def supports(self, op: GLU, x: Spec) -> bool:
+        """Float32."""
+        return x.dtype == np.float32
+
+    def workspace(self, op: GLU, x: Spec) -> int:
+        """Of a row."""
+        return 4 * SCRATCH
+
+    def bind(
+        self, backend: CpuBackend, op: GLU, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """A task a piece."""
+        out = outputs[0]
+        parts = backend.lanes_for(_FLOPS * out.size)
+        return _spread(backend, glu(*op.halves(inputs[0]), out, _scratch(workspace[:parts])), parts)
 
 
 class BinaryUfunc(Impl):
@@ -133,6 +198,39 @@ class SoftmaxRows(Impl):
             np.subtract(x, x.max(axis=dim, keepdims=True), out=out)
             np.exp(out, out=out)
             np.divide(out, out.sum(axis=dim, keepdims=True), out=out)
+
+        return call
+
+
+class LogSoftmaxRows(Impl):
+    """Subtract the maximum, then the logarithm of the sum of exponentials, which are made in scratch; sums in float32."""
+
+    name = "log_softmax"
+    numerics = "sum over dim"
+
+    def supports(self, op: LogSoftmax, x: Spec) -> bool:
+        """Float32."""
+        return x.dtype == np.float32
+
+    def workspace(self, op: LogSoftmax, x: Spec) -> int:
+        """The exponentials."""
+        return 4 * x.size
+
+    def bind(
+        self, backend: CpuBackend, op: LogSoftmax, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Five calls."""
+        x, out, dim = inputs[0], outputs[0], op.dim
+        order = sorted(range(out.ndim), key=lambda axis: -abs(out.strides[axis]))  # in the order in which the result lies
+        flat = workspace[0][: 4 * x.size].view(np.float32)
+        powers = flat.reshape([x.shape[axis] for axis in order]).transpose(np.argsort(order))
+
+        def call() -> None:
+            np.subtract(x, x.max(axis=dim, keepdims=True), out=out)
+            np.exp(out, out=powers)
+            total = powers.sum(axis=dim, keepdims=True)
+            np.log(total, out=total)
+            np.subtract(out, total, out=out)
 
         return call
 

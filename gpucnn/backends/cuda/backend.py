@@ -23,7 +23,29 @@ __all__ = ["ACTIVATION_CODES", "CudaBackend", "activation_arguments", "launch"]
 _ARENA_SHARE = 0.8
 """Of the free memory; the rest is for weights of further models and for whoever else uses the GPU."""
 
-ACTIVATION_CODES = {"relu": 1, "clip": 2, "sigmoid": 3, "tanh": 4}
+ACTIVATION_CODES = {
+    "relu": 1,
+    "clip": 2,
+    "sigmoid": 3,
+    "tanh": 4,
+    "leaky_relu": 5,
+    "elu": 6,
+    "selu": 7,
+    "celu": 8,
+    "silu": 9,
+    "mish": 10,
+    "hardsigmoid": 11,
+    "hardswish": 12,
+    "erf": 13,
+    "gelu": 14,
+    "gelu_tanh": 15,
+    "softplus": 16,
+    "softsign": 17,
+    "logsigmoid": 18,
+    "shrink": 19,
+    "tanhshrink": 20,
+    "threshold": 21,
+}
 """As in ``kernels/include/epilogue.cuh``; 0 is none."""
 
 

@@ -12,6 +12,7 @@ from ...errors import LimitError
 from ...ops import Conv
 from ...spec import Array, Spec
 from ..base import Call, Impl, Packed
+from ..unit_axis import takes_lines
 from .backend import CudaBackend, activation_arguments, launch
 from .driver import Dim3, Limits
 from .geometry import Strides, divisor, on_host, pitch_of, scalars, strides_of, vector_width
@@ -297,6 +298,7 @@ def _grid(op: Conv, product: Product, tile: MmaTile | SimtTile) -> Dim3:
     return blocks, product.groups, 1
 
 
+@takes_lines
 class ConvIgemmMma(_ConvIgemm):
     """``kernels/conv_igemm_mma.cu``: float16, tensor cores.
 
@@ -327,6 +329,7 @@ class ConvIgemmMma(_ConvIgemm):
         return launch(kernel, _grid(op, product, tile), (tile.threads, 1, 1), args, shared)
 
 
+@takes_lines
 class ConvIgemmSimt(_ConvIgemm):
     """``kernels/conv_igemm_simt.cu``: float32, IEEE.
 

@@ -11,6 +11,7 @@ from ...errors import LimitError
 from ...ops import Conv
 from ...spec import Spec
 from ..base import Call, Impl
+from ..unit_axis import takes_lines
 from .backend import CudaBackend, activation_arguments, launch
 from .geometry import Strides, divisor, on_host, scalars, strides_of, vector_width
 
@@ -35,6 +36,7 @@ def images_grid(n: int) -> tuple[int, int]:
     return min(n, MOST_BLOCKS_Y), -(-n // MOST_BLOCKS_Y)
 
 
+@takes_lines
 class ConvDepthwiseDirect(Impl):
     """``kernels/conv_depthwise.cu``: one input channel a group, float32 and float16.
 

@@ -17,25 +17,25 @@ from .backend import CudaBackend, activation_arguments, launch
 from .geometry import address, divisor, on_host, scalars
 from .layout import element_strides, moved_rows
 
-__all__ = ["ROWS", "LinearCublas"]
+__all__ = ["ALIGNED", "ROWS", "LinearCublas", "padded"]
 
 ROWS = 64
 """Rows of every product. cuBLAS chooses its method by the number of rows, and with it the bits of each; so that number never changes.
 The weight, which is what takes the time at small batches, is read once for 64 images."""
 
-_ALIGNED = 16  # bytes: cuBLAS's widest access; its choice depends on whether rows allow it, so all are made to
+ALIGNED = 16  # bytes: cuBLAS's widest access; its choice depends on whether rows allow it, so all are made to
 _GAP = 256  # bytes: alignment of what lies in the workspace
 _THREADS = 256
 
 
-def _padded(c: int, dtype: np.dtype[Any]) -> int:
+def padded(c: int, dtype: np.dtype[Any]) -> int:
     """Features of a row that is a whole number of aligned accesses."""
-    step = _ALIGNED // dtype.itemsize
+    step = ALIGNED // dtype.itemsize
     return -(-c // step) * step
 
 
 def _copy_bytes(c: int, dtype: np.dtype[Any]) -> int:
-    return -(-ROWS * _padded(c, dtype) * dtype.itemsize // _GAP) * _GAP
+    return -(-ROWS * padded(c, dtype) * dtype.itemsize // _GAP) * _GAP
 
 
 class LinearCublas(Impl):
@@ -59,7 +59,7 @@ class LinearCublas(Impl):
         weight, bias, rest = constants[1], constants[2] if len(constants) > 2 else None, constants[3:]
         host = on_host(weight)
         k, c = host.shape
-        packed = np.zeros((k, _padded(c, host.dtype)), host.dtype)
+        packed = np.zeros((k, padded(c, host.dtype)), host.dtype)
         packed[:, :c] = host
         shift = None if bias is None else bias.astype(np.float32)
         return (constants[0], Packed(packed, (k, c)), shift, *rest)[: len(constants)]
@@ -76,7 +76,7 @@ class LinearCublas(Impl):
         driver, split = backend.driver, _copy_bytes(c, x.dtype)
         rows = driver.view(workspace[0], 0, Spec((ROWS, wide), x.dtype), (wide, 1))
         sums = driver.view(workspace[0], split, Spec((ROWS, k), np.dtype(np.float32)), (k, 1))
-        in_place = wide == c and element_strides(x)[0] == c and address(x) % _ALIGNED == 0
+        in_place = wide == c and element_strides(x)[0] == c and address(x) % ALIGNED == 0
         driver.prepare_gemm()
         calls: list[Call] = []
         for start in range(0, count, ROWS):

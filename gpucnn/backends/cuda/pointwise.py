@@ -8,17 +8,28 @@ from typing import Any
 import numpy as np
 
 from ...errors import LimitError
-from ...ops import Activation, BatchNorm, Binary, Cast, Lookup
+from ...ops import GLU, Activation, BatchNorm, Binary, Cast, Lookup, PReLU
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, activation_arguments, launch
 from .geometry import address, divisor, on_host, scalars
 from .layout import MOST_AXES, Axis, element_strides, fold, walk
 
-__all__ = ["BINARY_CODES", "ActivationKernel", "BatchNormKernel", "BinaryKernel", "CastKernel", "LookupKernel"]
+__all__ = [
+    "BINARY_CODES",
+    "ActivationKernel",
+    "BatchNormKernel",
+    "BinaryKernel",
+    "CastKernel",
+    "GLUKernel",
+    "LookupKernel",
+    "PReLUKernel",
+]
 
 BINARY_CODES = {"add": 0, "sub": 1, "mul": 2, "div": 3}
 """As in ``kernels/elementwise.cu``."""
+
+_PRELU, _GLU = 4, 5  # further codes of that kernel
 
 _THREADS = 256
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float16))
@@ -98,9 +109,48 @@ class BinaryKernel(Impl):
         self, backend: CudaBackend, op: Binary, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """One launch."""
-        (a, b), y = inputs, outputs[0]
-        strides = (element_strides(y), _broadcast(a, y.shape), _broadcast(b, y.shape))
-        return _stream(backend, op.name, "binary", (y, a, b), strides, *scalars(a=a, b=b, y=y, code=BINARY_CODES[op.kind]))
+        return _combine(backend, op.name, BINARY_CODES[op.kind], inputs, outputs[0])
+
+
+def _combine(backend: CudaBackend, name: str, code: int, inputs: Sequence[Array], y: Array) -> Call:
+    """A launch of ``binary``."""
+    a, b = inputs
+    strides = (element_strides(y), _broadcast(a, y.shape), _broadcast(b, y.shape))
+    return _stream(backend, name, "binary", (y, a, b), strides, *scalars(a=a, b=b, y=y, code=code))
+
+
+class PReLUKernel(Impl):
+    """``kernels/elementwise.cu``, binary: x and its weight."""
+
+    name = "prelu"
+    numerics = "float32 formula"
+
+    def supports(self, op: PReLU, x: Spec, weight: Spec) -> bool:
+        """Float32 and float16, up to five axes."""
+        return _is_float(x)
+
+    def bind(
+        self, backend: CudaBackend, op: PReLU, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """One launch."""
+        return _combine(backend, op.name, _PRELU, inputs, outputs[0])
+
+
+class GLUKernel(Impl):
+    """``kernels/elementwise.cu``, binary: the two halves, which are views."""
+
+    name = "glu"
+    numerics = "float32 formula"
+
+    def supports(self, op: GLU, x: Spec) -> bool:
+        """Float32 and float16, up to five axes."""
+        return _is_float(x)
+
+    def bind(
+        self, backend: CudaBackend, op: GLU, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """One launch."""
+        return _combine(backend, op.name, _GLU, op.halves(inputs[0]), outputs[0])
 
 
 class BatchNormKernel(Impl):

@@ -12,6 +12,7 @@ from ...errors import LimitError
 from ...ops import Conv, LookupConv
 from ...spec import Array, Spec, spec_of
 from ..base import Call, Impl, Packed
+from ..unit_axis import takes_lines
 from .backend import CudaBackend, activation_arguments, launch
 from .depthwise import images_grid
 from .geometry import Strides, divisor, on_host, scalars, strides_of, vector_width
@@ -178,6 +179,7 @@ def _is_wide(y: Array, k: int, strides: Strides) -> bool:
     return vector_width(y, k, *strides) * size == 16
 
 
+@takes_lines
 class ConvStemMma(_ConvStem):
     """``kernels/conv_stem_mma.cu``: float16, tensor cores. See ``_ConvStem`` for the parameters."""
 
@@ -203,6 +205,7 @@ class ConvStemMma(_ConvStem):
         return tile.BN * 8, self._block(tile)[0] // 2 * (tile.BN + 8) * 4
 
 
+@takes_lines
 class ConvStemSimt(_ConvStem):
     """``kernels/conv_stem_simt.cu``: float32, IEEE. See ``_ConvStem`` for the parameters."""
 
