@@ -22,6 +22,7 @@ __all__ = [
     "compile",
     "devices",
     "errors",
+    "filters",
     "functional",
     "load",
     "nn",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from . import errors, functional, nn, zoo
+    from . import errors, filters, functional, nn, zoo
     from .classify import Classifier, Features, Prediction, Result
     from .device import devices
     from .loader import load
@@ -47,6 +48,7 @@ _PLACES = {
     "compile": "model",
     "devices": "device",
     "errors": "",
+    "filters": "",
     "functional": "",
     "load": "loader",
     "nn": "",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import GpucnnError, ShapeError
-from .ops import Binary, MatMul, Op, Order, subscript
+from .ops import Binary, MatMul, Op, Order, Unary, number_as, subscript
 from .spec import Array, Spec, spec_of
 
 __all__ = ["Graph", "Node", "Placement", "Value"]
@@ -94,16 +94,24 @@ class Value:
 
     def __rmatmul__(self, other: Any) -> Value:
         return self._matmul(other, self)
+    def __pow__(self, other: Any) -> Value:
+        return self._binary("pow", self, other)
+
+    def __rpow__(self, other: Any) -> Value:
+        return self._binary("pow", other, self)
 
     def __neg__(self) -> Value:
-        return self._binary("mul", self, -1)
+        return self.graph.append(Unary("neg"), (self,))[0]
+
+    def __abs__(self) -> Value:
+        return self.graph.append(Unary("abs"), (self,))[0]
 
     def __getattr__(self, name: str) -> Any:
         # Reached only for what a value does not have: say how it is spelt here.
         if name.startswith("__"):
             raise AttributeError(name)
         raise AttributeError(
-            f"a symbolic value has no {name!r}: in a recorded forward use gpucnn.functional, as in F.{name}(x, …), or arithmetic + − × ÷"
+            f"a symbolic value has no {name!r}: in a recorded forward use gpucnn.functional, as in F.{name}(x, …), or arithmetic + − × ÷ **"
         )
 
     def __getitem__(self, key: Any) -> Value:
@@ -120,7 +128,10 @@ class Value:
         return self.graph.append(MatMul(), (x, y))[0]
 
     def _binary(self, kind: str, x: Any, y: Any) -> Value:
-        x, y = (v if isinstance(v, Value) else np.asarray(v, self.dtype) for v in (x, y))
+        x, y = (
+            v if isinstance(v, Value) else number_as(kind, v, self.dtype) if isinstance(v, (int, float)) else np.asarray(v, self.dtype)
+            for v in (x, y)
+        )
         return self.graph.append(Binary(kind), (x, y))[0]
 
     def __bool__(self) -> bool:

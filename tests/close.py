@@ -13,6 +13,7 @@ loose
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -32,16 +33,23 @@ from gpucnn.ops import (
     Einsum,
     Epilogue,
     GlobalAvgPool,
+    GlobalLpPool,
+    GroupNorm,
+    LayerNorm,
     Linear,
+    LocalResponseNorm,
     LogSoftmax,
     Lookup,
     LookupConv,
+    LpPool,
     MatMul,
+    Normalize,
     Op,
     PReLU,
     Reduce,
     Resize,
     Softmax,
+    Unary,
 )
 from gpucnn.spec import spec_of
 
@@ -70,9 +78,9 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
             return arrays[0].shape[-1]
         case Einsum():
             return op.terms_of_a_sum(*(a.shape for a in arrays))
-        case AvgPool():
+        case AvgPool() | LpPool():
             return prod(op.kernel_size)
-        case GlobalAvgPool():
+        case GlobalAvgPool() | GlobalLpPool():
             return prod(arrays[0].shape[2:])
         case AdaptiveAvgPool():
             return prod(n // p + 2 for n, p in zip(arrays[0].shape[2:], op.output_size))
@@ -82,6 +90,8 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
             return prod(arrays[0].shape[a] for a in op.axes(arrays[0].ndim))
         case Resize():
             return op.reduction_length(spec_of(arrays[0]))
+        case Normalize():  # a root of less than the first power is steeper
+            return math.ceil(arrays[0].shape[op.dim] * max(1, 1 / op.p))
         case _:
             return 0
 
@@ -125,6 +135,9 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
             return np.abs(arrays[0]) * np.maximum(1, np.abs(arrays[1]))
         case Binary("sub"):
             return np.add(*_abs(arrays))
+        case Unary() | Binary("pow" | "atan2" | "maximum" | "minimum" | "remainder" | "fmod" | "floor_divide" | "trunc_divide"):
+            # Functions of exact numbers, to a few roundings of the result, however steep they are; or the very result.
+            return np.abs(op.reference(np, *arrays)[0])
         case BatchNorm():
             x, mean, var, weight, bias = (*arrays, None, None)[:5]
             x, mean, weight, bias = _abs((x, mean, weight, bias))
@@ -210,6 +223,53 @@ def _reduce_error(op: Reduce, arrays: Arrays, unit: float, sum_eps: float) -> An
     return error if op.keepdim else np.squeeze(error, axes)
 
 
+def _standard_error(rows: Any, eps: float, centred: bool, unit: float, sum_eps: float) -> Any:
+    """Of ``(x − mean)/sqrt(var + eps)`` along the last axis, the sums in two passes.
+
+    A mean that is off by m is off by it in every element: the squares then add up to a variance that is m² too large, but no more,
+    because what is left of the elements adds up to nothing. The root halves the relative error of what it is taken of, and can do no more
+    than lose the quotient altogether.
+    """
+    g = gamma(rows.shape[-1] + FEW, sum_eps)
+    off = g * np.abs(rows).mean(axis=-1, keepdims=True) if centred else 0.0
+    apart = rows - rows.mean(axis=-1, keepdims=True) if centred else rows
+    square = (apart * apart).mean(axis=-1, keepdims=True) + eps
+    relative = np.minimum(1, g + off * off / square)
+    return (2 * off + np.abs(apart) * (relative + FEW * unit)) / np.sqrt(square)
+
+
+def _norm_error(op: LayerNorm | GroupNorm, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """That of the quotient, scaled; and a few roundings of the scaled one and of the bias."""
+    x, weight, bias = _abs_but_first((*arrays, None, None)[:3])
+    if x.size == 0:
+        return np.zeros(x.shape)
+    if isinstance(op, LayerNorm):
+        rows, shape = x.reshape(*x.shape[: x.ndim - op.dims], -1), x.shape[x.ndim - op.dims :]
+        error = _standard_error(rows, op.eps, op.centred, unit, sum_eps).reshape(x.shape)
+    else:
+        rows, shape = x.reshape(x.shape[0], op.groups or x.shape[1], -1), (x.shape[1], *(1,) * (x.ndim - 2))
+        error = _standard_error(rows, op.eps, True, unit, sum_eps).reshape(x.shape)
+    error = error if weight is None else error * weight.reshape(shape)
+    return error if bias is None else error + FEW * unit * bias.reshape(shape)
+
+
+def _abs_but_first(arrays: Arrays) -> Arrays:
+    return (arrays[0], *_abs(arrays[1:]))
+
+
+def _neighbours_error(op: LocalResponseNorm, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """The base of the power is a sum; the power multiplies its relative error by beta."""
+    squares, share = op.squares(np, arrays[0]), op.alpha / op.size
+    relative = gamma(op.size + FEW, sum_eps) * (abs(op.k) + abs(share) * squares) / np.abs(op.k + share * squares)
+    return np.abs(op.reference(np, arrays[0])[0]) * (abs(op.beta) * relative + FEW * unit)
+
+
+def _lp_error(op: LpPool | GlobalLpPool, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+    """Relative, for nothing cancels: a share of the largest, once rounded, makes p roundings of its power; the root takes a p-th of all."""
+    total = gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * (1 + op.p) * unit
+    return (total / op.p + FEW * unit) * magnitude(op, arrays)
+
+
 def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
     """Bound of what rounding may do inside this one op, with inputs taken as exact, stored in ``dtype``: float64, per element."""
     dtype = np.dtype(dtype)
@@ -231,6 +291,12 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
             error = _resize_error(op, arrays, unit, sum_eps)
         elif isinstance(op, Reduce):
             error = _reduce_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, (LayerNorm, GroupNorm)):
+            error = _norm_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, LocalResponseNorm):
+            error = _neighbours_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, (LpPool, GlobalLpPool)):
+            error = _lp_error(op, arrays, unit, sum_eps)
         else:
             length = reduction_length(op, arrays)
             error = ((gamma(length + FEW, sum_eps) if length else 0.0) + FEW * unit) * magnitude(op, arrays)

@@ -16,8 +16,10 @@ from gpucnn.ops import (
     ConvTranspose,
     CumSum,
     GlobalAvgPool,
+    GlobalLpPool,
     Identity,
     Linear,
+    LpPool,
     MaxPool,
     Reduce,
     Resize,
@@ -56,7 +58,8 @@ def test_every_bound_lets_the_reference_pass_and_a_perturbed_result_fail(case):
 
 def _terms_show(case: Case) -> bool:
     """Whether a term is larger than rounding: not with so many of them that K²·eps > 1, and not in 16 bits."""
-    if not isinstance(case.op, (Conv, ConvTranspose, Linear, AvgPool, GlobalAvgPool)) or case.inputs[0].dtype == "float16":
+    kinds = (Conv, ConvTranspose, Linear, AvgPool, GlobalAvgPool, LpPool, GlobalLpPool)
+    if not isinstance(case.op, kinds) or case.inputs[0].dtype == "float16":
         return False
     return 1 < reduction_length(case.op, case.arrays()) < 500
 
@@ -66,7 +69,7 @@ def test_bounds_are_narrower_than_an_average_term(case):
     """So a lost or doubled term shows."""
     arrays, right = case.arrays(), expected(case)[0]
     with np.errstate(all="ignore"):
-        term = magnitude(case.op, arrays) / reduction_length(case.op, arrays)
+        term = magnitude(case.op, arrays) / reduction_length(case.op, arrays) / max(1, getattr(case.op, "p", 1))
         error = local_error(case.op, arrays, right.dtype)
     assert (error <= term)[np.isfinite(right)].all()
 

@@ -13,7 +13,24 @@ from typing import Any
 import emulator
 import numpy as np
 import pytest
-from cases import ALL, RELU, Case, conv, conv_transpose, einsum, halved, linear, lookup, lookup_conv, matmul, norm, of, pool
+from cases import (
+    ALL,
+    RELU,
+    Case,
+    conv,
+    conv_transpose,
+    einsum,
+    group_norm,
+    halved,
+    linear,
+    lookup,
+    lookup_conv,
+    matmul,
+    norm,
+    of,
+    pool,
+    row_norm,
+)
 from close import assert_close
 from emulated import EmulatorDriver
 from numpy.lib.stride_tricks import as_strided
@@ -31,6 +48,7 @@ from gpucnn.ops import (
     GLU,
     Activation,
     AdaptiveAvgPool,
+    AdaptiveMaxPool,
     AvgPool,
     BatchNorm,
     Binary,
@@ -41,14 +59,22 @@ from gpucnn.ops import (
     Einsum,
     Flatten,
     GlobalAvgPool,
+    GlobalLpPool,
+    GlobalMaxPool,
+    GlobalMinPool,
+    GroupNorm,
     Identity,
+    LayerNorm,
     Linear,
+    LocalResponseNorm,
     LogSoftmax,
     Lookup,
     LookupConv,
+    LpPool,
     MatMul,
     MaxPool,
     MinPool,
+    Normalize,
     Op,
     Pad,
     PReLU,
@@ -70,6 +96,13 @@ HUGE = {
     ),
     "lines of adaptive_avg_pool": (AdaptiveAvgPool((1 << 16, 1)), (1, 1, 1 << 15, 1), "65536×1 windows over 32768×1 pixels are more"),
     "columns of adaptive_avg_pool": (AdaptiveAvgPool((1, 3)), (1, 1, 1, 1 << 30), "1×3 windows over 1×1073741824 pixels are more"),
+    "results of lp_pool": (LpPool((1, 1), (1, 1)), (1, 1, 1 << 16, 1 << 15), "is more than one launch"),
+    "lines of adaptive_max_pool": (AdaptiveMaxPool((1 << 16, 1)), (1, 1, 1 << 15, 1), "65536×1 windows over 32768×1 pixels are more"),
+    "places of adaptive_max_pool": (
+        AdaptiveMaxPool((1, 1), True), (1, 1, 1 << 16, 1 << 15), "indices into 65536×32768 pixels are more"
+    ),
+    "pixels of global_max_pool": (GlobalMaxPool(), (1, 1, 1 << 16, 1 << 15), "a map of 65536×32768 pixels is more than one block"),
+    "pixels of global_lp_pool": (GlobalLpPool(), (1, 1, 1 << 16, 1 << 15), "a map of 65536×32768 pixels is more than one block"),
     "a row of topk": (TopK(1), (1, 1 << 31), "topk: the kernel takes rows of at most 2147483647 elements, got 2147483648"),
     "rows of topk": (TopK(1), (1 << 31, 1), "topk: the kernel takes at most"),
     "reflected": (Pad(((0, 0), (0, 1)), "reflect"), (1 << 30, 2), "pad: the kernel takes at most"),
@@ -117,7 +150,7 @@ BEYOND = 1 << 31
 STRIDED = (
     conv("dense", (1, 8, 3, 3), (4, 8, 3, 3), stride=BEYOND),
     conv("depthwise", (1, 8, 3, 3), (8, 1, 3, 3), groups=8, stride=BEYOND),
-    *(pool(kind, kind.__name__, (1, 8, 3, 3), 3, BEYOND) for kind in (MaxPool, MinPool, AvgPool)),
+    *(pool(kind, kind.__name__, (1, 8, 3, 3), 3, BEYOND) for kind in (MaxPool, MinPool, AvgPool, LpPool)),
 )
 
 
@@ -171,12 +204,14 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
         conv("of a product", (2, 16, 3, 4), (8, 16, 3, 3), padding=1, **ALL),
         conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),
         conv("of few channels, several tiles", (2, 3, 3, 20), (7, 3, 3, 3), padding=1, **ALL),
+        conv("of volumes", (2, 16, 3, 3, 4), (8, 16, 2, 3, 3), padding=1, **ALL),
         conv("depthwise", (2, 16, 3, 4), (16, 1, 3, 3), groups=16, padding=1, **ALL),
         conv("depthwise 3x2", (2, 16, 3, 4), (16, 1, 3, 2), groups=16, padding=1, **ALL),
     ),
     LookupConv: (lookup_conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),),
     ConvTranspose: (
         conv_transpose("of products", (2, 16, 3, 4), (16, 8, 3, 3), stride=2, padding=1, **ALL),
+        conv_transpose("of volumes", (2, 16, 2, 3, 4), (16, 8, 2, 3, 2), stride=2, padding=1, **ALL),
         conv_transpose("of few channels", (2, 3, 3, 4), (3, 5, 3, 2), stride=(1, 2), bias=True),
         conv_transpose("depthwise", (2, 16, 3, 4), (16, 1, 3, 3), groups=16, stride=(2, 1), **ALL),
     ),
@@ -189,14 +224,23 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     ),
     MinPool: tuple(pool(MinPool, str(k), (2, 8, 3, 4), k, 1, 1) for k in (3, (2, 3))),
     AvgPool: tuple(pool(AvgPool, str(k), (2, 8, 3, 4), k, 1, 1) for k in (3, (2, 3))),
+    LpPool: (pool(LpPool, "3", (2, 8, 3, 4), 3, 1, 1),),
     GlobalAvgPool: (of("whole map", GlobalAvgPool(), (2, 8, 3, 4)),),
+    GlobalMaxPool: (of("whole map", GlobalMaxPool(), (2, 8, 3, 4)),),
+    GlobalMinPool: (of("whole map", GlobalMinPool(), (2, 8, 3, 4)),),
+    GlobalLpPool: (of("whole map", GlobalLpPool(3.0), (2, 8, 3, 4)),),
     AdaptiveAvgPool: (of("more than pixels", AdaptiveAvgPool((4, 3)), (2, 8, 3, 4)),),
+    AdaptiveMaxPool: tuple(of(f"more than pixels, {i}", AdaptiveMaxPool((4, 3), i), (2, 8, 3, 4)) for i in (False, True)),
     Activation: (of("five axes", RELU, FIVE),),
     Binary: (of("five axes", Binary("add"), FIVE, FIVE), of("broadcast", Binary("mul"), FIVE, (2, 1, 2, 3, 3))),
     PReLU: (of("five axes", PReLU(), FIVE, (3, 1, 3, 1)),),
     GLU: (of("five axes", GLU(2), FIVE),),
     Cast: (of("five axes", Cast("float16"), FIVE),),
     BatchNorm: (norm("five axes", FIVE),),
+    LayerNorm: (row_norm("five axes", FIVE, 2), row_norm("rows", (2, 5))),
+    GroupNorm: (group_norm("five axes", 3, (2, 6, 2, 3, 3)), group_norm("instances", None, FIVE)),
+    LocalResponseNorm: (of("five axes", LocalResponseNorm(5, 2.0), FIVE),),
+    Normalize: tuple(of(f"p {p}", Normalize(p), FIVE) for p in (1.0, 2.0)),
     Softmax: tuple(of(id, Softmax(1), shape, fill="below") for id, shape in (("five axes", FIVE), ("rows", (2, 5)))),
     LogSoftmax: (of("five axes", LogSoftmax(1), FIVE, fill="below"),),
     TopK: (of("five axes", TopK(3, 1), FIVE), of("rows", TopK(4), (2, 5))),
@@ -211,7 +255,10 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
 }
 """For every op at least a case; for convolutions and pools one for each way through a kernel."""
 
-WALKERS = (Activation, PReLU, GLU, Binary, Cast, BatchNorm, Softmax, LogSoftmax, TopK, Lookup, Concat, Pad, Identity, Reorder, Transpose)
+WALKERS = (
+    Activation, PReLU, GLU, Binary, Cast, BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Softmax, LogSoftmax, TopK, Lookup,
+    Concat, Pad, Identity, Reorder, Transpose,
+)  # fmt: skip
 """Ops of kernels that take any strides: there no two elements lie side by side either."""
 
 
@@ -246,9 +293,11 @@ def apart(impl: Impl, case: Case, values: Any, way: str, i: int) -> Any:
     last = range(values.ndim)[::-1]
     axes = [1, *(axis for axis in last if axis != 1)] if values.ndim > 2 and not isinstance(case.op, MatMul) else list(last)
     if isinstance(impl, (ConvIgemmMma, ConvIgemmSimt)) and i in (-1, 3):  # pixels evenly spaced
-        p, q = values.shape[2:]
-        pitch = (1 << 30) + 64
-        return spread(values, (p * q * pitch, 1, q * pitch, pitch))
+        steps, pitch = [], (1 << 30) + 64
+        for size in reversed(values.shape[2:]):
+            steps.insert(0, pitch)
+            pitch *= size
+        return spread(values, (pitch, 1, *steps))
     if isinstance(case.op, (Reshape, Flatten)) and way == ("result" if i == 0 else "input"):
         return np.ascontiguousarray(values)  # one side has no gaps, by plan
     return far(values, axes, way != "nothing side by side")
@@ -302,6 +351,7 @@ LOST = {
     "the innermost axis of a copy": ("copy.cu", "p.i0 * run * d0", "Identity/five axes/copy/nothing side by side"),
     "a tile in a transposition": ("copy.cu", "(b0 + line + r) * b_x", "Transpose/tiles/copy/side by side"),
     "the outermost axis of an activation": ("elementwise.cu", "p.i4 * d4", "Activation/five axes/activation/nothing side by side"),
+    "a result of a row norm": ("norm_rows.cu", "i * y0", "LayerNorm/rows/layer_norm_rows/nothing side by side"),
     "an element in softmax": ("softmax.cu", "i * y_step", "Softmax/five axes/softmax/nothing side by side"),
     "a place of topk": ("topk.cu", "j * places_step", "TopK/five axes/topk/nothing side by side"),
 }

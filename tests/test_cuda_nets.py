@@ -74,6 +74,27 @@ class Inverted(nn.Module):
         return y + x if self.shortcut else y
 
 
+class Mixed(nn.Module):
+    """Along the last axis, as in ConvNeXt."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.depthwise, self.norm = nn.Conv2d(c, c, 7, padding=3, groups=c), nn.LayerNorm(c, 1e-6)
+        self.expand, self.project = nn.Linear(c, 4 * c), nn.Linear(4 * c, c)
+
+    def forward(self, x):
+        y = self.norm(F.permute(self.depthwise(x), (0, 2, 3, 1)))
+        return F.permute(self.project(F.relu(self.expand(y))), (0, 3, 1, 2)) * np.full((x.shape[1], 1, 1), 0.5, np.float32) + x
+
+
+def norms():
+    """One of each, on channels that allow 16 bytes an access and on some that do not."""
+    head = nn.Sequential(nn.Conv2d(3, 8, 4, 4), Mixed(8), nn.GroupNorm(2, 8), nn.ReLU())
+    middle = nn.Sequential(nn.Conv2d(8, 6, 1), nn.InstanceNorm2d(6, affine=True))
+    tail = nn.Sequential(nn.LocalResponseNorm(3, 1.0), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5), nn.LayerNorm(5))
+    return nn.Sequential(head, middle, tail)
+
+
 def residual():
     """With channels that allow 16 bytes an access, and some that allow less."""
     head = nn.Sequential(nn.Conv2d(3, 8, 7, 2, 3), nn.MaxPool2d(3, 2, 1), Residual(8, 16, 2), nn.BatchNorm2d(16), nn.ReLU())
@@ -120,12 +141,13 @@ def photograph() -> Graph:
     return graph
 
 
-MADE = {"lenet5": drawn(zoo.create("lenet5")), "residual": drawn(residual()), "mobilenet": drawn(mobilenet())}
+MADE = {"lenet5": drawn(zoo.create("lenet5")), "residual": drawn(residual()), "mobilenet": drawn(mobilenet()), "norms": norms()}
 
 NETS = {
     "lenet5": lambda: whole(MADE["lenet5"], (2, 1, 32, 32)),
     "residual": lambda: whole(MADE["residual"], (2, 3, 33, 33)),
     "mobilenet": lambda: whole(MADE["mobilenet"], (2, 3, 24, 24)),
+    "norms": lambda: whole(MADE["norms"], (2, 3, 24, 24)),
     "efficientnet_lite0": photograph,
 }
 """Graphs, recorded anew at every call of one net."""
@@ -216,9 +238,10 @@ def test_every_step_equals_its_reference(name, passes, backend):
 
 
 @pytest.mark.parametrize("passes", [PASSES, PASSES_FLOAT16], ids=["float32", "float16"])
-def test_an_image_alone_and_among_seven(backend, passes):
+@pytest.mark.parametrize("name", ["residual", "norms"])
+def test_an_image_alone_and_among_seven(name, backend, passes):
     def planned(n: int) -> Planned:
-        return Planned(whole(MADE["residual"], (n, 3, 33, 33)), backend=backend, passes=passes)
+        return Planned(whole(MADE[name], (n, 3, 33, 33)), backend=backend, passes=passes)
 
     together = planned(7)
     feeds = draw_feeds(together.plan.graph)

@@ -22,7 +22,7 @@ from truth import Planned, assert_true, draw_feeds, truth, verify
 from gpucnn import plan
 from gpucnn.backends.cuda import CudaBackend
 from gpucnn.errors import ShapeError
-from gpucnn.ops import RELU6, Activation, AvgPool, Conv, ConvTranspose, Epilogue, Linear, MaxPool, MinPool
+from gpucnn.ops import RELU6, Activation, AvgPool, Conv, ConvTranspose, Epilogue, Linear, LpPool, MaxPool, MinPool
 from gpucnn.passes import PASSES_FLOAT16
 
 MOST_FLOPS = 400_000  # a check takes some hundred times as long as the kernel
@@ -117,11 +117,13 @@ def test_transposed_convolutions(case, way):
 
 @st.composite
 def pools(draw) -> Case:
-    kind, dtype = draw(st.sampled_from([MaxPool, MinPool, AvgPool])), draw(types)
+    kind, dtype = draw(st.sampled_from([MaxPool, MinPool, AvgPool, LpPool])), draw(types)
     shape = (draw(st.sampled_from([1, 2, 3])), draw(st.sampled_from(CHANNELS)), *draw(pair(1, 13)))
     extra = {"dilation": draw(pair(1, 2)), "ceil_mode": draw(st.booleans())}
     if kind is AvgPool:
         extra["count_include_pad"] = draw(st.booleans())
+    if kind is LpPool:
+        extra["p"] = draw(st.sampled_from([1.0, 2.0, 3.0, 4.5]))
     op = kind(draw(pair(1, 5)), draw(pair(1, 4)), draw(paddings), **extra)
     case = Case(f"random {dtype}", op, (Draw(shape, dtype),))
     try:

@@ -14,7 +14,7 @@ from itertools import product
 import emulator
 import numpy as np
 import pytest
-from cases import ALL, RELU, SIGMOID, Case, conv, halved, lookup, norm, of, pool
+from cases import ALL, RELU, SIGMOID, Case, conv, group_norm, halved, lookup, norm, of, pool, row_norm
 from close import assert_close
 from emulated import EmulatorDriver
 from harness import Harness
@@ -29,7 +29,21 @@ from gpucnn.backends.cuda.depthwise import COLUMNS, ConvDepthwiseDirect
 from gpucnn.backends.cuda.driver import Kernel
 from gpucnn.backends.cuda.source import Source
 from gpucnn.backends.cuda.stem import STEM_TILES, ConvStemMma, ConvStemSimt
-from gpucnn.ops import AdaptiveAvgPool, AvgPool, Binary, GlobalAvgPool, MaxPool, MinPool, Pad
+from gpucnn.ops import (
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    AvgPool,
+    Binary,
+    GlobalAvgPool,
+    GlobalLpPool,
+    GlobalMaxPool,
+    GlobalMinPool,
+    LpPool,
+    MaxPool,
+    MinPool,
+    Op,
+    Pad,
+)
 
 
 def depthwise(id: str, c: int, k: int, stride: int, dilation: int = 1) -> Case:
@@ -42,8 +56,19 @@ def places(id: str, c: int, k: int | tuple[int, int]) -> Case:
     return pool(MaxPool, f"places {id}", (2, c, 7, 9), k, 2, 1, return_indices=True)
 
 
+def lp(c: int, p: float) -> Case:
+    return pool(LpPool, f"of {c}, p {p}", (2, c, 7, 9), (4, 2), 2, 1, p=p)
+
+
 def adaptive(c: int) -> Case:
     return of(f"adaptive {c}", AdaptiveAvgPool((3, 2)), (2, c, 5, 7))
+
+
+def adaptive_max(c: int, indices: bool) -> Case:
+    return of(f"adaptive {c} {indices}", AdaptiveMaxPool((3, 2), indices), (2, c, 5, 7))
+
+
+WHOLE_MAP: tuple[Op, ...] = (GlobalAvgPool(), GlobalMaxPool(), GlobalMinPool(), GlobalLpPool(3.0))
 
 
 def halves(*cases: Case) -> tuple[Case, ...]:
@@ -70,10 +95,17 @@ RUNS: tuple[tuple[Impl | None, int, tuple[Case, ...]], ...] = (
     (CHOSEN, 8, (places("2x2", 16, 2), places("3x3 of six", 6, 3), *halves(places("3x3", 16, 3), places("2x2 of six", 6, 2)))),
     (CHOSEN, 8, halves(places("4x2", 12, (4, 2)))),
     (CHOSEN, 8, (*(adaptive(c) for c in (16, 6)), *halves(*(adaptive(c) for c in (16, 12, 6))))),
-    (CHOSEN, 8, (of("six", GlobalAvgPool(), (2, 6, 5, 7)), *halves(*(of(f"{c}", GlobalAvgPool(), (2, c, 5, 7)) for c in (6, 12))))),
+    (CHOSEN, 8, (*(lp(c, 2.0) for c in (16, 6)), *halves(lp(16, 1.0), lp(12, 3.0), lp(6, 2.0)))),
+    *(
+        (CHOSEN, 8, (*(adaptive_max(c, indices) for c in (16, 6)), *halves(*(adaptive_max(c, indices) for c in (16, 12, 6)))))
+        for indices in (False, True)
+    ),
+    *((CHOSEN, 8, (of("six", op, (2, 6, 5, 7)), *halves(*(of(f"{c}", op, (2, c, 5, 7)) for c in (6, 12))))) for op in WHOLE_MAP),
     (CHOSEN, 8, (of("sixteen", RELU, (2, 16, 3, 5)), *halves(*(of(f"{c}", SIGMOID, (2, c, 3, 5)) for c in (16, 12))))),
     (CHOSEN, 8, halves(of("twelve", Binary("mul"), (2, 12, 3, 5), (12, 1, 1)))),
     (CHOSEN, 8, (*(norm(f"{c}", (2, c, 3, 5)) for c in (16, 6)), *halves(*(norm(f"{c}", (2, c, 3, 5)) for c in (16, 12, 6))))),
+    (CHOSEN, 8, (row_norm("tokens", (2, 3, 24)), *halves(row_norm("tokens", (2, 3, 24)), row_norm("long tokens", (2, 2, 1032))))),
+    (CHOSEN, 8, (group_norm("of two", 8, (2, 16, 3, 5)), group_norm("of long groups", 2, (1, 16, 9, 15)))),
     (CHOSEN, 8, (of("space", Pad(((0, 0), (0, 0), (2, 1), (0, 3)), value=3.0), (2, 16, 4, 5)),)),
     (CHOSEN, 8, (of("space reflected", Pad(((0, 0), (0, 0), (2, 1), (0, 3)), "reflect"), (2, 16, 4, 5)),)),
     *((CHOSEN, before, (lookup("odd", (7, 3)), lookup("odd", (7, 3), "float16"))) for before in (8, 1)),

@@ -114,7 +114,7 @@ WRONG = {
     "adaptive size": (lambda: F.adaptive_avg_pool2d(X, 0), "adaptive_avg_pool2d:", "at least 1, got (0, 0)"),
     "adaptive empty": (lambda: F.adaptive_avg_pool2d(z(1, 2, 0, 3), 2), "adaptive_avg_pool2d: the map is empty", "x 1×2×0×3"),
     "global empty": (lambda: F.global_avg_pool2d(z(1, 2, 0, 3)), "global_avg_pool: the map is empty"),
-    "global rank": (lambda: F.global_avg_pool2d(z(1, 2)), "global_avg_pool: x needs at least 3 axes, got shape 1×2"),
+    "global rank": (lambda: F.global_avg_pool2d(z(1, 2)), "global_avg_pool2d: x must have 4 axes (n, c, …), got 2"),
     "batch_norm": (
         lambda: F.batch_norm(X, z(5), z(6)),
         "batch_norm: running_mean must have shape 6, one value a channel of x",

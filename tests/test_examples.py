@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import emulator
+from PIL import Image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -83,3 +84,15 @@ def test_similar_images(tmp_path):
         assert own == [True] * 5 + [False], "its own versions, and then another"
         assert float(cosines[4]) > 2 * float(cosines[5])
         assert 1 > float(cosines[0]) > float(cosines[4]) > 0.5
+
+
+def test_forward_pass(tmp_path):
+    out = run(tmp_path, str(EXAMPLES / "forward_pass.py"))
+    assert "Sobel x: brighter to the right      216x324 float32, -" in out
+    assert "F.fractional_max_pool2d(grey, 2, (100, 150))" in out
+    assert "1x5 float32" in out
+    with Image.open(tmp_path / "forward_pass.png") as sheet:
+        assert f"{sheet.width}x{sheet.height} pixels" in out
+    out = run(tmp_path, str(EXAMPLES / "forward_pass.py"), str(EXAMPLES / "images" / "rocket.jpg"), "-o", "rocket.png")
+    assert out.endswith("pixels\n")
+    assert (tmp_path / "rocket.png").is_file()

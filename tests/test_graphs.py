@@ -95,6 +95,30 @@ def depthwise(net: Net) -> None:
     net.maps.append(F.conv2d(x, net.weights(c, 1, 3, 3), net.weights(c), net.of(1, 2), 1, groups=c))
 
 
+def enlarge(net: Net) -> None:
+    x = net.map()
+    c, groups = x.shape[1], net.of(1, 1, x.shape[1])
+    if x.shape[2] * x.shape[3] > 150:
+        return  # it would be four times as many
+    weight = net.weights(c, net.whole(1, 2), net.whole(1, 4), net.whole(1, 3))
+    bias, padding = net.of(None, net.weights(weight.shape[1] * groups)), net.of(0, 1, "same", ((0, 1), (1, 0)))
+    net.maps.append(F.conv_transpose2d(x, weight, bias, net.of(1, 2, (2, 1)), padding, net.of(0, (1, 0)), groups, net.of(1, 1, 2)))
+
+
+def multiply(net: Net) -> None:
+    """Products of matrices: with a constant on either side, of a map with itself, and over the channels."""
+    x = net.map()
+    c, h, w = x.shape[1:]
+    kinds = (
+        lambda: F.matmul(x, net.weights(net.whole(1, 4), w).T),
+        lambda: F.matmul(net.weights(net.whole(1, 4), h), x),
+        lambda: F.matmul(F.softmax(F.permute(x, (0, 1, 3, 2)), -1), x),
+        lambda: F.einsum("nchw,kc->nkhw", x, net.weights(net.whole(1, 4), c)),
+        lambda: F.einsum("nchw,nchv->ncwv", F.softmax(x, 2), x),
+    )
+    net.maps.append(net.of(*kinds)())
+
+
 def normalise(net: Net) -> None:
     x = net.map()
     c = x.shape[1]
@@ -227,7 +251,7 @@ def concatenate_rows(net: Net) -> None:
 GROW = (
     convolve, convolve, pointwise, depthwise, normalise, normalise, activate, activate, add, add, gate,
     concatenate, concatenate, branch, pool, border, permute, reshape, soften, flatten,
-    cut, cut, shuffle, repeat, unit, reduce, resize,
+    cut, cut, shuffle, repeat, unit, reduce, resize, enlarge, multiply,
 )  # fmt: skip
 GROW_ROWS = (classify, classify, activate_row, concatenate_rows)
 

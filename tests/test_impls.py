@@ -23,7 +23,7 @@ from truth import AlwaysLanes
 from gpucnn import ops, plan
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cpu import IMPLS, CpuBackend
-from gpucnn.ops import Activation, BatchNorm, Binary, Concat, Conv, ConvTranspose, Linear, Op, PReLU, Transpose
+from gpucnn.ops import Activation, BatchNorm, Binary, Concat, Conv, ConvTranspose, Linear, Op, PReLU, Transpose, Unary
 from gpucnn.plan import REFERENCE
 from gpucnn.spec import Spec
 
@@ -53,7 +53,7 @@ def ways(case: Case, impl: Impl) -> list[str]:
         found.append("computed")
     if isinstance(case.op, (Conv, ConvTranspose, Linear, BatchNorm)) and case.inputs[2] is not None:
         found.append("bias")
-    if isinstance(case.op, (Activation, Binary, PReLU)):
+    if isinstance(case.op, (Activation, Binary, PReLU, Unary)):
         found.append("in place")
     if isinstance(case.op, MOVES):
         found.append("copied")

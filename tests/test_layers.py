@@ -24,7 +24,7 @@ LEVELS = (
     {"passes", "formats", "backends"},
     {"plan"},
     {"functional", "runner", "device", "describe"},
-    {"nn"},
+    {"filters", "nn"},
     {"zoo"},
     {"engine", "scorer"},
     {"model"},

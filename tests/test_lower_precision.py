@@ -169,3 +169,12 @@ def test_constants_that_do_not_fit():
     graph = lowered(lambda x: x + np.float32(np.inf))
     assert graph.outputs["0"].dtype == np.float32, "an infinity was one before"
     lowered(lambda x: F.conv2d(x, w(4, 4, 1, 1), np.full(4, 1e6, np.float32)))  # a bias stays float32
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_samples_of_a_fractional_pool_stay_as_they_are(kind):
+    samples = RNG.random((1, 4, 2)).astype(kind)
+    graph = lowered(lambda x: F.fractional_max_pool2d(F.relu(x), 2, 3, samples=samples))
+    (node,) = (node for node in graph.nodes if node.op.name == "fractional_max_pool2d")
+    assert [v.dtype for v in node.inputs] == [np.float16, kind]
+    np.testing.assert_array_equal(node.inputs[1].data, samples)

@@ -14,7 +14,7 @@ import gpucnn
 from gpucnn import functional as F
 from gpucnn import nn, zoo
 from gpucnn.engine import LATENCY_BELOW, SUB_BATCH
-from gpucnn.errors import ModelError
+from gpucnn.errors import ModelError, ShapeError
 
 RNG = np.random.default_rng(3)
 BATCHES = (0, 1, 3, SUB_BATCH, 7, 2 * SUB_BATCH + 1)
@@ -209,6 +209,14 @@ LAYERS = (
     nn.LeakyReLU(0.2, True), nn.PReLU(), nn.PReLU(3, 0.1), nn.ELU(0.5), nn.SELU(), nn.CELU(2.0), nn.SiLU(True), nn.Mish(), nn.Hardswish(),
     nn.Hardsigmoid(), nn.GELU(), nn.GELU("tanh"), nn.Softplus(2, 1.5), nn.Softsign(), nn.LogSigmoid(), nn.GLU(-1), nn.GLU(2),
     nn.LogSoftmax(1), nn.Softmin(-1), nn.Threshold(0.3, -1), nn.Softshrink(), nn.Hardshrink(0.7), nn.Tanhshrink(),
+    nn.LayerNorm(10), nn.LayerNorm((12, 10), 1e-6, bias=False), nn.LayerNorm([3, 12, 10], elementwise_affine=False), nn.RMSNorm(10),
+    nn.RMSNorm(10, 1e-5, False), nn.GroupNorm(3, 3), nn.GroupNorm(1, 3, affine=False), nn.InstanceNorm2d(3),
+    nn.InstanceNorm2d(3, affine=True), nn.InstanceNorm2d(3, track_running_stats=True), nn.LocalResponseNorm(2, 2.0),
+    nn.LocalResponseNorm(5, beta=0.5, k=2.0),
+    nn.LPPool2d(2, 3, 2), nn.LPPool2d(3.0, (2, 3), padding=1, dilation=2), nn.AdaptiveMaxPool2d(1), nn.AdaptiveMaxPool2d((6, 5)),
+    nn.AdaptiveMaxPool2d((5, None)), nn.AdaptiveAvgPool2d((None, 3)), nn.GlobalAvgPool2d(), nn.GlobalMaxPool2d(), nn.GlobalMinPool2d(),
+    nn.GlobalLPPool2d(3.0), nn.FractionalMaxPool2d(2, output_ratio=0.7), nn.FractionalMaxPool2d((3, 2), (5, 8), seed=3),
+    nn.FractionalMaxPool2d(2, 6, samples=np.float32([[[0.1, 0.9], [0.5, 0.0], [0.3, 0.7]]])),
 )  # fmt: skip
 
 
@@ -230,6 +238,67 @@ def test_pooling_with_indices():
     np.testing.assert_array_equal(y, again)
     np.testing.assert_array_equal(where, there)
     np.testing.assert_array_equal(np.take_along_axis(x.reshape(5, 3, -1), where.reshape(5, 3, -1), 2).reshape(y.shape), y)
+
+
+def test_pools_with_indices_and_the_way_back():
+    class Back(nn.Module):
+        def __init__(self, pool):
+            super().__init__()
+            self.pool, self.back = pool, nn.MaxUnpool2d((2, 3))
+
+        def forward(self, x):
+            y, where = self.pool(x)
+            return y, where, self.back(y, where, (12, 10))
+
+    x = images(5)
+    sampled = nn.FractionalMaxPool2d((2, 3), (6, 3), None, True)
+    for pool in (nn.MaxPool2d((2, 3), return_indices=True), nn.AdaptiveMaxPool2d((6, 3), True), sampled):
+        net = Back(pool)
+        y, where, back = net(x)
+        with gpucnn.compile(net, (1, 3, 12, 10)) as made:
+            for eager, planned in zip((y, where, back), made(x)):
+                np.testing.assert_array_equal(eager, planned)
+        there = np.take_along_axis(x.reshape(5, 3, -1), where.reshape(5, 3, -1), 2)
+        np.testing.assert_array_equal(there.reshape(y.shape), y)
+        kept = np.zeros((5, 3, 120), bool)
+        np.put_along_axis(kept, where.reshape(5, 3, -1), True, 2)
+        np.testing.assert_array_equal(back, np.where(kept.reshape(x.shape), x, 0))
+
+
+def test_indices_that_lead_out_are_refused_in_a_model_too():
+    class Back(nn.Module):
+        def forward(self, x):
+            return F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2, output_size=(11, 9))
+
+    x = images(5)
+    x[2, 1] = 0
+    x[2, 1, 11, 9] = 1
+    with gpucnn.compile(Back(), (1, 3, 12, 10)) as made:
+        for net in (Back(), made):
+            with pytest.raises(ShapeError, match=r"max_unpool2d: indices lie in \d+ to 119, the plane of 11×9 has 99 places"):
+                net(x)
+
+
+def test_layers_of_one_and_of_three_dimensions():
+    rng = np.random.default_rng(0)
+    for axes, x in ((1, rng.standard_normal((2, 3, 8))), (3, rng.standard_normal((2, 3, 4, 6, 5)))):
+        layers = [
+            getattr(nn, f"MaxPool{axes}d")(2), getattr(nn, f"MinPool{axes}d")(2, 1, 1), getattr(nn, f"AvgPool{axes}d")(3, 2, 1),
+            getattr(nn, f"LPPool{axes}d")(3, 2), getattr(nn, f"AdaptiveAvgPool{axes}d")(3), getattr(nn, f"AdaptiveMaxPool{axes}d")(3),
+            *(getattr(nn, f"Global{kind}Pool{axes}d")() for kind in ("Avg", "Max", "Min", "LP")),
+        ]  # fmt: skip
+        if axes == 3:
+            layers.append(nn.FractionalMaxPool3d(2, output_ratio=0.5))
+        for layer in layers:
+            y = layer(x)
+            with gpucnn.compile(layer, (1, *x.shape[1:])) as made:
+                assert_true(made(x.astype(np.float32)), expected(layer, x.astype(np.float32))["0"])
+            assert y.shape[:2] == (2, 3)
+            assert y.ndim == axes + 2
+        y, where = getattr(nn, f"MaxPool{axes}d")(2, return_indices=True)(x)
+        back = getattr(nn, f"MaxUnpool{axes}d")(2)(y, where, x.shape)
+        assert back.shape == x.shape
+        np.testing.assert_array_equal(np.sort(back[back != 0]), np.sort(y, axis=None))
 
 
 def test_ranking_in_a_model():

@@ -12,6 +12,7 @@ from gpucnn.graph import Graph, Node
 from gpucnn.ops import Activation, Conv, Epilogue, Identity, Linear, Lookup, LookupConv, MaxPool, Transpose
 from gpucnn.passes import (
     PASSES,
+    PASSES_FLOAT16,
     WhereSupported,
     alias_buffers,
     assign_layouts,
@@ -441,6 +442,42 @@ def test_one_weight_behind_two_maps():
 def test_mixed_layouts(forward):
     verify(record(forward, X))
     verify(record(forward, X, order="channels_last"))
+
+
+def convnext_block(x):
+    """Normalised and mixed along the last axis, between permutations that only rename the axes of channels-last memory."""
+    c = x.shape[1]
+    y = F.permute(F.conv2d(x, w(c, 1, 7, 7), w(c), padding=3, groups=c), (0, 2, 3, 1))
+    y = F.relu(F.linear(F.layer_norm(y, c, w(c), w(c), 1e-6), w(4 * c, c), w(4 * c)))
+    return F.permute(F.linear(y, w(c, 4 * c), w(c)), (0, 3, 1, 2)) * w(c, 1, 1) + x
+
+
+@pytest.mark.parametrize("passes", [PASSES, PASSES_FLOAT16], ids=["float32", "float16"])
+def test_permutations_around_a_row_norm_move_nothing(passes):
+    graph = record(lambda x: conv(convnext_block(convnext_block(conv(x, 6))), 3), X, order="channels_last")
+    made = Planned(graph, passes=passes)
+    block = ["conv2d", "layer_norm", "linear", "linear", "mul", "add"]
+    assert [op for op in made.ops if op != "cast"] == ["conv2d", *2 * block, "conv2d"]
+    if passes is PASSES:
+        verify(record(lambda x: conv(convnext_block(convnext_block(conv(x, 6))), 3), X, order="channels_last"))
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda x: F.permute(F.relu(x), (0, 3, 1, 2)),
+        lambda x: (lambda y: (y, F.permute(y, (0, 3, 1, 2))))(F.linear(x, w(6, 7))),
+        lambda x: F.reshape(F.permute(F.relu(x), (0, 3, 1, 2)), (2, -1)),
+        lambda x: F.layer_norm(F.permute(F.relu(x), (0, 3, 1, 2)), 5),
+        lambda x: F.cat([F.permute(F.relu(x), (0, 3, 1, 2)), F.permute(F.tanh(x), (0, 3, 1, 2))], 1),
+        lambda x: conv(F.permute(F.permute(conv(x, padding=1), (0, 2, 3, 1)), (0, 3, 1, 2))),
+        lambda x: F.permute(F.reshape(F.relu(x), (2, 4, 35)), (0, 2, 1)),
+        lambda x: F.linear(F.flatten(F.permute(F.relu(x), (0, 3, 1, 2)), 1), w(3, 140)),
+    ],
+)
+def test_the_last_axis_put_where_channels_are(forward):
+    for order in ("logical", "channels_last"):
+        verify(record(forward, X, order=order))
 
 
 # -- alias_buffers

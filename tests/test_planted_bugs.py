@@ -27,12 +27,13 @@ from gpucnn.backends.base import Impl
 from gpucnn.backends.cuda import CudaBackend
 from gpucnn.backends.cuda.depthwise import ConvDepthwiseDirect
 from gpucnn.backends.cuda.driver import Kernel
+from gpucnn.backends.cuda.global_pool import GlobalAvgPoolDirect
 from gpucnn.backends.cuda.layout import CopyKernel
+from gpucnn.backends.cuda.norm import GroupNormKernel, LayerNormKernel
 from gpucnn.backends.cuda.pointwise import ActivationKernel, GLUKernel
-from gpucnn.backends.cuda.pool import GlobalAvgPoolDirect
 from gpucnn.backends.cuda.softmax import SoftmaxKernel
 from gpucnn.backends.cuda.source import Source
-from gpucnn.ops import GLU, Activation, Conv, GlobalAvgPool, Op, Softmax, Transpose
+from gpucnn.ops import GLU, Activation, Conv, GlobalAvgPool, GroupNorm, LayerNorm, Op, Softmax, Transpose
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,13 @@ BUGS = {
     ),
     "missing barrier before reuse": Bug(
         "softmax.cu", r"__syncthreads\(\);( +// scratch has been read by all)", r"\1", SoftmaxKernel(), Softmax, "2000 classes", "race: ",
+    ),
+    "missing barrier before reuse, rows": Bug(
+        "norm_rows.cu", r"__syncthreads\(\);( +// scratch has been read by all\n    scratch\[threadIdx.x\] = v;)", r"\1",
+        GroupNormKernel(), GroupNorm, "instances", "race: ", way="alone",
+    ),
+    "a mean of squares for the variance": Bug(
+        "norm_rows.cu", r"x - mean, x - mean", "x, x", LayerNormKernel(), LayerNorm, "a large mean",
     ),
     "missing barrier in a pipelined loop, registers": Bug(
         "conv_igemm_simt.cu", r"(deposit\(\(step \+ 1\) & 1\);.*\n +)__syncthreads\(\);", r"\1", SIMT, Conv, DEEP, UNWRITTEN_OR_RACE,

@@ -13,7 +13,7 @@ from oracles import ORACLES, UNLIKE_ONNX
 from oracles.conv import conv_by_scipy
 
 from gpucnn import functional as F
-from gpucnn.ops import Activation, AdaptiveAvgPool, AvgPool, Conv, GlobalAvgPool, MaxPool, MinPool, Softmax
+from gpucnn.ops import Activation, AdaptiveAvgPool, AvgPool, Conv, GlobalAvgPool, LpPool, MaxPool, MinPool, Softmax
 from gpucnn.spec import spec_of
 
 CHANNELS = 6
@@ -35,7 +35,7 @@ def _asked() -> list[Any]:
 @pytest.mark.parametrize(("case", "oracle"), _asked())
 def test_reference_equals_the_oracle(case, oracle):
     arrays = case.arrays()
-    if isinstance(case.op, (MaxPool, MinPool, AvgPool)):
+    if isinstance(case.op, (MaxPool, MinPool, AvgPool, LpPool)):
         arrays = (arrays[0][:, :CHANNELS],)
     with np.errstate(all="ignore"):
         specs = case.op.infer(*(None if a is None else spec_of(a) for a in arrays))

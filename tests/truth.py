@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -26,24 +27,43 @@ from gpucnn.ops import (
     Conv,
     ConvTranspose,
     Einsum,
+    FractionalMaxPool,
     Gather,
     GatherElements,
+    GlobalLpPool,
+    GlobalMaxPool,
+    GlobalMinPool,
+    GroupNorm,
+    LayerNorm,
     Linear,
+    LocalResponseNorm,
     LogSoftmax,
+    LpPool,
     MatMul,
     MaxPool,
+    MaxUnpool,
     MinPool,
+    Normalize,
     Op,
     Pad,
     PReLU,
     Reduce,
     Resize,
     Softmax,
+    Unary,
+    Where,
 )
 from gpucnn.passes import PASSES
 from gpucnn.spec import Spec
 
 EPS = float(np.finfo(np.float32).eps)
+
+
+_AT_THE_VALUES = (Softmax, LogSoftmax, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Unary)
+"""What need not grow with its input: rounding is bounded at the values, and twice that allowed."""
+
+_RISING = {"sqrt", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sinh", "asin", "acosh", "atanh"}
+"""Functions that only rise, so that they are furthest off at an end; outside of where they are defined there is no bound."""
 
 
 class AlwaysLanes(CpuBackend):
@@ -87,11 +107,25 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             return da + (np.abs(a) + da) * db / 4  # a sigmoid is at most 1, and no steeper than 1/4
         case Binary("add" | "sub"):
             return e + errors[1]
+        case Binary("maximum" | "minimum"):
+            return np.maximum(e, errors[1])
         case Binary("mul"):
             x, y = map(np.abs, values)
             return x * errors[1] + y * e + e * errors[1]
         case Binary():
-            raise NotImplementedError("a quotient has no bound")
+            raise NotImplementedError("a quotient or a power has no bound, what is compared or cut off no continuity")
+        case Unary("neg" | "abs" | "sin" | "cos" | "atan" | "asinh"):
+            return e  # no steeper than that
+        case Unary("square" | "cosh"):  # steepest at the far end
+            return np.abs(op.reference(np, np.abs(values[0]) + e)[0] - op.reference(np, np.abs(values[0]))[0])
+        case Unary(kind) if kind in _RISING:
+            y, below, above = (op.reference(np, v)[0] for v in (values[0], values[0] - e, values[0] + e))
+            return np.maximum(above - y, y - below)
+        case Unary():
+            raise NotImplementedError(f"{op.kind} jumps, or is steep without a bound")
+        case Where():
+            assert not errors[0].any(), "what is chosen by must be exact"
+            return np.where(values[0], errors[1], errors[2])
         case BatchNorm():
             return replace(op).reference(np, e, 0 * values[1], values[2], None if values[3] is None else np.abs(values[3]))[0]
         case Reduce("amax" | "amin" | "logsumexp"):  # no further apart than the values that are furthest apart
@@ -104,12 +138,47 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             return op.reference(np, e, values[1])[0]
         case Resize():
             return magnitude(op, (e,))
+        case LayerNorm():
+            lead, row = e.shape[: e.ndim - op.dims], e.shape[e.ndim - op.dims :]
+            return _carry_rows(values, errors, (*lead, prod(row)), op.eps, op.centred, row)
+        case GroupNorm():
+            n, c = e.shape[:2]
+            groups = op.groups or c
+            return _carry_rows(values, errors, (n, groups, prod(e.shape[1:]) // groups), op.eps, True, (c, *(1,) * (e.ndim - 2)))
+        case LocalResponseNorm():
+            x, share = np.abs(values[0]), op.alpha / op.size
+            least = op.k + share * op.squares(np, np.maximum(x - e, 0))  # no smaller is the base of the power, no steeper the power
+            more = share * (op.squares(np, x + e) - op.squares(np, x))
+            return e / least**op.beta + x * op.beta * more / least ** (op.beta + 1)
+        case Normalize():
+            x, far = values[0], np.linalg.norm(np.moveaxis(e, op.dim, -1), op.p, axis=-1)
+            left = np.maximum(np.linalg.norm(np.moveaxis(x, op.dim, -1), op.p, axis=-1) - far, op.eps)
+            far, left = (np.expand_dims(v, op.dim) for v in (far, left))
+            return np.minimum(2, (e + np.abs(op.reference(np, x)[0]) * far) / left)
         case Pad():
             return replace(op, value=0.0).reference(np, e)[0]
         case MinPool():  # two minima are no further apart than the values that are furthest apart
             return MaxPool(op.kernel_size, op.stride, op.padding, op.dilation, op.ceil_mode).reference(np, e)[0]
-        case _:  # maxima and means of errors, and what only moves them
+        case GlobalMinPool():
+            return GlobalMaxPool().reference(np, e)[0]
+        case LpPool() | GlobalLpPool() if op.p < 1:
+            raise NotImplementedError("below 1 there is no triangle inequality")
+        case FractionalMaxPool() | MaxUnpool():  # the same windows, the same places
+            return op.reference(np, e, values[1])[0]
+        case _:  # maxima, norms and means of errors, and what only moves them
             return op.reference(np, *errors)[0]
+
+
+def _carry_rows(values: Any, errors: Any, rows: Any, eps: float, centred: bool, shape: Any) -> Any:
+    """Of ``(x − mean)/sqrt(var + eps)·weight + bias``: the root is a norm, which moves no further than what it is taken of."""
+    x, e = values[0].reshape(rows), errors[0].reshape(rows)
+    d, far = (x - x.mean(axis=-1, keepdims=True), e + e.mean(axis=-1, keepdims=True)) if centred else (x, e)
+    root = np.sqrt((d * d).mean(axis=-1, keepdims=True) + eps)
+    moved = np.sqrt((e * e).mean(axis=-1, keepdims=True))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        carried = np.where(root > moved, (far + np.abs(d) / root * moved) / (root - moved), np.inf)
+    carried = np.minimum(carried, 2 * np.sqrt(x.shape[-1])).reshape(values[0].shape)  # no quotient is above the root of the length
+    return carried if len(values) < 2 or values[1] is None else carried * np.abs(values[1]).reshape(shape)
 
 
 def truth(graph: Graph, feeds: Mapping[str, Any], dtype: Any = np.float32) -> dict[str, tuple[Any, Any]]:
@@ -131,7 +200,7 @@ def truth(graph: Graph, feeds: Mapping[str, Any], dtype: Any = np.float32) -> di
         exact = node.op.reference(np, *values)[0]
         if isinstance(node.op, BatchNorm):
             largest = (largest[0], *values[1:])
-        local = 2 * local_error(node.op, values if isinstance(node.op, (Softmax, LogSoftmax)) else largest, dtype)
+        local = 2 * local_error(node.op, values if isinstance(node.op, _AT_THE_VALUES) else largest, dtype)
         error = _carry(node.op, values, errors) + np.broadcast_to(local, exact.shape)
         known[node.outputs[0]] = (exact, error)
     everything = {**graph.layers, **graph.outputs}

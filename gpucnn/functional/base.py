@@ -12,11 +12,11 @@ from ..errors import ShapeError
 from ..graph import Value
 from ..ops import Activation, Op, Reduce
 from ..ops.window import Padding
-from ..spec import Array
+from ..spec import Array, Spec, spec_of
 
 __all__ = [
-    "Dims", "Padding1", "Padding2", "Padding3", "Size1", "Size2", "Size3", "T", "activate", "apply_op", "dims_of", "dtype_of", "of_axes",
-    "padding_of", "pair", "reduce", "shape_of", "whole",
+    "Dims", "Padding1", "Padding2", "Padding3", "Size1", "Size2", "Size3", "T", "activate", "apply_op", "dims_of", "dtype_of", "known",
+    "of_axes", "padding_of", "pair", "reduce", "shape_of", "whole", "windows_of",
 ]  # fmt: skip
 
 T = TypeVar("T", Array, Value)
@@ -63,6 +63,11 @@ def reduce(kind: str, x: Any, dim: Dims, keepdim: bool, **fields: Any) -> Any:
     return apply_op(Reduce(kind, dims_of(kind, dim), bool(keepdim), **fields), x)[0]
 
 
+def known(x: Any) -> Spec:
+    """What is known of x, be it symbolic or an array."""
+    return x.spec if isinstance(x, Value) else spec_of(np.asarray(x))
+
+
 def whole(op: str, name: str, value: Any) -> int:
     """``value`` as an int; whole numbers only."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
@@ -106,3 +111,11 @@ def padding_of(op: str, value: Any, axes: int = 2) -> Padding:
             pairs.append((whole(op, "padding", sides[0]), whole(op, "padding", sides[1])))
         return tuple(pairs)
     return tuple((p, p) for p in of_axes(op, f"padding (pixels, {_AXES[axes]} or {_SIDES[axes]})", value, axes))
+
+
+def windows_of(op: str, kernel_size: Any, stride: Any, padding: Any, dilation: Any, axes: int) -> dict[str, Any]:
+    """Fields of an op that pools by windows; a stride that is absent is the kernel size."""
+    kernel = of_axes(op, "kernel_size", kernel_size, axes)
+    strides = kernel if stride is None else of_axes(op, "stride", stride, axes)
+    pads = padding_of(op, padding, axes)
+    return {"kernel_size": kernel, "stride": strides, "padding": pads, "dilation": of_axes(op, "dilation", dilation, axes)}

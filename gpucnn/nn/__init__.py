@@ -4,10 +4,14 @@ One file a family; each says in its ``__all__`` what is public.
 """
 
 from .activation import *
+from .adaptive import *
 from .channels import *
 from .conv import *
 from .conv_transpose import *
+from .fractional import *
+from .global_pool import *
 from .linear import *
+from .mean_pool import *
 from .module import *
 from .norm import *
 from .pad import *
@@ -17,3 +21,4 @@ from .resize import *
 from .shape import *
 from .shrinkage import *
 from .softmax import *
+from .unpool import *

@@ -1,18 +1,79 @@
-"""Pooling."""
+"""Pooling: the largest, the smallest of each window."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .. import functional as F
-from ..functional import Padding2, Size2
+from ..functional import Padding1, Padding2, Padding3, Size1, Size2, Size3
 from .module import Module
 
-__all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "MaxPool2d", "MinPool2d"]
+__all__ = ["MaxPool1d", "MaxPool2d", "MaxPool3d", "MinPool1d", "MinPool2d", "MinPool3d"]
+
+
+class MaxPool1d(Module):
+    """Maximum of each window along one axis; see :func:`gpucnn.functional.max_pool1d`.
+
+    Parameters
+    ----------
+    kernel_size : int or (int,)
+        Pixels.
+    stride : int or (int,), optional
+        Pixels between windows; the kernel size where absent.
+    padding : int, (int,), ((before, after),), or {"same", "same_lower", "valid"}
+    dilation : int or (int,)
+    return_indices : bool
+        Also return where each maximum lies.
+    ceil_mode : bool
+        Round the number of windows up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> MaxPool1d(3, 2, 1)(np.zeros((2, 3, 6), np.float32)).shape
+    (2, 3, 3)
+    """
+
+    def __init__(
+        self,
+        kernel_size: Size1,
+        stride: Size1 | None = None,
+        padding: Padding1 = 0,
+        dilation: Size1 = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
+        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+
+    def forward(self, x: Any) -> Any:
+        """(n, c, l) to (n, c, p)."""
+        return F.max_pool1d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
 
 
 class MaxPool2d(Module):
-    """Maximum of each window; see :func:`gpucnn.functional.max_pool2d`."""
+    """Maximum of each window; see :func:`gpucnn.functional.max_pool2d`.
+
+    Parameters
+    ----------
+    kernel_size : int or (int, int)
+        Pixels.
+    stride : int or (int, int), optional
+        Pixels between windows; the kernel size where absent.
+    padding : int, (int, int), ((top, bottom), (left, right)), or {"same", "same_lower", "valid"}
+    dilation : int or (int, int)
+    return_indices : bool
+        Also return where each maximum lies.
+    ceil_mode : bool
+        Round the number of windows up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> MaxPool2d(3, 2, 1)(np.zeros((2, 3, 6, 6), np.float32)).shape
+    (2, 3, 3, 3)
+    """
 
     def __init__(
         self,
@@ -32,8 +93,105 @@ class MaxPool2d(Module):
         return F.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
 
 
+class MaxPool3d(Module):
+    """Maximum of each window of a volume; see :func:`gpucnn.functional.max_pool3d`.
+
+    Parameters
+    ----------
+    kernel_size : int or (int, int, int)
+        Pixels.
+    stride : int or (int, int, int), optional
+        Pixels between windows; the kernel size where absent.
+    padding : int, (int, int, int), a pair of ints for each axis, or {"same", "same_lower", "valid"}
+    dilation : int or (int, int, int)
+    return_indices : bool
+        Also return where each maximum lies.
+    ceil_mode : bool
+        Round the number of windows up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> MaxPool3d(3, 2, 1)(np.zeros((2, 3, 6, 6, 6), np.float32)).shape
+    (2, 3, 3, 3, 3)
+    """
+
+    def __init__(
+        self,
+        kernel_size: Size3,
+        stride: Size3 | None = None,
+        padding: Padding3 = 0,
+        dilation: Size3 = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
+        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+
+    def forward(self, x: Any) -> Any:
+        """(n, c, d, h, w) to (n, c, o, p, q)."""
+        return F.max_pool3d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
+
+
+class MinPool1d(Module):
+    """Minimum of each window along one axis; see :func:`gpucnn.functional.min_pool1d`.
+
+    Parameters
+    ----------
+    kernel_size : int or (int,)
+        Pixels.
+    stride : int or (int,), optional
+        Pixels between windows; the kernel size where absent.
+    padding : int, (int,), ((before, after),), or {"same", "same_lower", "valid"}
+    dilation : int or (int,)
+    ceil_mode : bool
+        Round the number of windows up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> MinPool1d(3, 2, 1)(np.zeros((2, 3, 6), np.float32)).shape
+    (2, 3, 3)
+    """
+
+    def __init__(
+        self,
+        kernel_size: Size1,
+        stride: Size1 | None = None,
+        padding: Padding1 = 0,
+        dilation: Size1 = 1,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
+        self.ceil_mode = ceil_mode
+
+    def forward(self, x: Any) -> Any:
+        """(n, c, l) to (n, c, p)."""
+        return F.min_pool1d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+
+
 class MinPool2d(Module):
-    """Minimum of each window; see :func:`gpucnn.functional.min_pool2d`."""
+    """Minimum of each window; see :func:`gpucnn.functional.min_pool2d`.
+
+    Parameters
+    ----------
+    kernel_size : int or (int, int)
+        Pixels.
+    stride : int or (int, int), optional
+        Pixels between windows; the kernel size where absent.
+    padding : int, (int, int), ((top, bottom), (left, right)), or {"same", "same_lower", "valid"}
+    dilation : int or (int, int)
+    ceil_mode : bool
+        Round the number of windows up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> MinPool2d(3, 2, 1)(np.zeros((2, 3, 6, 6), np.float32)).shape
+    (2, 3, 3, 3)
+    """
 
     def __init__(
         self,
@@ -52,36 +210,39 @@ class MinPool2d(Module):
         return F.min_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
 
-class AvgPool2d(Module):
-    """Mean of each window; see :func:`gpucnn.functional.avg_pool2d`."""
+class MinPool3d(Module):
+    """Minimum of each window of a volume; see :func:`gpucnn.functional.min_pool3d`.
+
+    Parameters
+    ----------
+    kernel_size : int or (int, int, int)
+        Pixels.
+    stride : int or (int, int, int), optional
+        Pixels between windows; the kernel size where absent.
+    padding : int, (int, int, int), a pair of ints for each axis, or {"same", "same_lower", "valid"}
+    dilation : int or (int, int, int)
+    ceil_mode : bool
+        Round the number of windows up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> MinPool3d(3, 2, 1)(np.zeros((2, 3, 6, 6, 6), np.float32)).shape
+    (2, 3, 3, 3, 3)
+    """
 
     def __init__(
         self,
-        kernel_size: Size2,
-        stride: Size2 | None = None,
-        padding: Padding2 = 0,
+        kernel_size: Size3,
+        stride: Size3 | None = None,
+        padding: Padding3 = 0,
+        dilation: Size3 = 1,
         ceil_mode: bool = False,
-        count_include_pad: bool = True,
-        divisor_override: int | None = None,
     ) -> None:
         super().__init__()
-        self.kernel_size, self.stride, self.padding, self.ceil_mode = kernel_size, stride, padding, ceil_mode
-        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
+        self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
+        self.ceil_mode = ceil_mode
 
     def forward(self, x: Any) -> Any:
-        """(n, c, h, w) to (n, c, p, q)."""
-        return F.avg_pool2d(
-            x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override
-        )
-
-
-class AdaptiveAvgPool2d(Module):
-    """Mean over a grid that covers the map; see :func:`gpucnn.functional.adaptive_avg_pool2d`."""
-
-    def __init__(self, output_size: Size2) -> None:
-        super().__init__()
-        self.output_size = output_size
-
-    def forward(self, x: Any) -> Any:
-        """(n, c, h, w) to (n, c, *output_size)."""
-        return F.adaptive_avg_pool2d(x, self.output_size)
+        """(n, c, d, h, w) to (n, c, o, p, q)."""
+        return F.min_pool3d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)

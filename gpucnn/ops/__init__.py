@@ -6,11 +6,16 @@
 ``linear``              Linear
 ``matmul``              MatMul
 ``einsum``              Einsum
-``pool``                MaxPool, MinPool, AvgPool, GlobalAvgPool, AdaptiveAvgPool
 ``activation``          Activation, Epilogue, PReLU, GLU
 ``softmax``             Softmax, LogSoftmax
-``elementwise``         Binary, Cast
-``norm``                BatchNorm
+``pool``                MaxPool, MinPool, AvgPool, LpPool
+``global_pool``         GlobalAvgPool, GlobalMaxPool, GlobalMinPool, GlobalLpPool
+``adaptive``            AdaptiveAvgPool, AdaptiveMaxPool
+``fractional``          FractionalMaxPool
+``unpool``              MaxUnpool
+``elementwise``         Binary, Where, Cast
+``unary``               Unary
+``norm``                BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize
 ``ranking``             TopK
 ``reduce``              Reduce, ArgReduce, CumSum
 ``gather``              Gather, GatherElements
@@ -23,13 +28,17 @@
 """
 
 from .activation import *
+from .adaptive import AdaptiveAvgPool as AdaptiveAvgPool
+from .adaptive import AdaptiveMaxPool as AdaptiveMaxPool
 from .base import Op as Op
 from .channels import *
 from .conv import *
 from .conv_transpose import *
 from .einsum import *
 from .elementwise import *
+from .fractional import *
 from .gather import *
+from .global_pool import *
 from .image import *
 from .linear import *
 from .matmul import *
@@ -41,3 +50,5 @@ from .reduce import *
 from .resize import *
 from .shape import *
 from .softmax import *
+from .unary import *
+from .unpool import *

@@ -1,4 +1,4 @@
-"""Pooling: windows, the whole map, and adaptive."""
+"""Pooling by windows of one size."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..spec import Array, Spec
-from .base import Layout, Op, Validation, accumulator, require_float, require_rank, wrong
-from .window import Padding, output_sizes, pad_spatial, resolve_padding, windows
+from .base import Layout, Op, Validation, accumulator, require_float
+from .power import check_power, norm_of, unit_of
+from .window import Padding, output_sizes, pad_spatial, require_axes, require_number, resolve_padding, running_best, windows
 
-__all__ = ["AdaptiveAvgPool", "AvgPool", "GlobalAvgPool", "MaxPool", "MinPool"]
+__all__ = ["AvgPool", "LpPool", "MaxPool", "MinPool"]
 
 
 def _check(op: str, kernel: tuple[int, ...], **fields: tuple[int, ...]) -> None:
@@ -31,16 +32,10 @@ def _check_padding(op: str, padding: Padding) -> None:
         raise ShapeError(f"{op}: padding must not be negative, got {padding}; crop with a slice instead")
 
 
-def _check_rank(op: str, x: Spec, spatial: int) -> None:
-    if x.ndim != spatial + 2:
-        raise wrong(op, f"x must have {spatial + 2} axes (n, c, …), got {x.ndim}", x=x)
-
-
 def _infer_extreme(op: MaxPool | MinPool, x: Spec) -> Spec:
     """Spec of the values of both."""
-    _check_rank(op.name, x, len(op.kernel_size))
-    if x.dtype.kind not in "fiu":
-        raise wrong(op.name, f"x must be a number, got {x.dtype}", x=x)
+    require_axes(op.name, x, len(op.kernel_size))
+    require_number(op.name, x)
     out = output_sizes(op.name, x.shape[2:], op.kernel_size, op.stride, op.pads(x), op.dilation, op.ceil_mode)
     return Spec((*x.shape[:2], *out), x.dtype)
 
@@ -53,15 +48,8 @@ def _extremes(xp: Any, op: MaxPool | MinPool, x: Array, worst: Any, beats: Calla
     padded = pad_spatial(xp, x, pads, worst, *geometry)
     plane = xp.arange(prod(x.shape[2:]), dtype=np.int64).reshape(1, 1, *x.shape[2:])
     places = windows(pad_spatial(xp, plane, pads, -1, *geometry), *geometry)
-    best = xp.full((*x.shape[:2], *out), worst, dtype=x.dtype)
-    where = xp.full(best.shape, -1, dtype=np.int64)
-    for (_, window), (_, place) in zip(windows(padded, *geometry), places):
-        better = (place >= 0) & (beats(window, best) | (where < 0))
-        if x.dtype.kind == "f":
-            better = better | ((place >= 0) & xp.isnan(window) & ~xp.isnan(best))
-        where = xp.where(better, place, where)
-        best = xp.where(better, window, best)
-    return best, where
+    met = ((window, place) for (_, window), (_, place) in zip(windows(padded, *geometry), places))
+    return running_best(xp, met, (*x.shape[:2], *out), x.dtype, worst, beats)
 
 
 @dataclass(frozen=True)
@@ -225,7 +213,7 @@ class AvgPool(Op):
 
     def infer(self, x: Spec) -> tuple[Spec, ...]:
         """(n, c, …)."""
-        _check_rank(self.name, x, len(self.kernel_size))
+        require_axes(self.name, x, len(self.kernel_size))
         require_float(self.name, x=x)
         out = output_sizes(self.name, x.shape[2:], self.kernel_size, self.stride, self.pads(x), self.dilation, self.ceil_mode)
         return (Spec((*x.shape[:2], *out), x.dtype),)
@@ -260,75 +248,69 @@ class AvgPool(Op):
 
 
 @dataclass(frozen=True)
-class GlobalAvgPool(Op):
-    """Mean of each channel's map: x (n, c, …) to (n, c, 1, …, 1). ONNX ``GlobalAveragePool``."""
+class LpPool(Op):
+    """Lp norm of each window of x (n, c, …): ``(Σ |x|^p)^(1/p)``; padding counts as 0.
 
-    layout: ClassVar[Layout] = "spatial"
-    validation: ClassVar[Validation] = "loose"
-
-    @property
-    def name(self) -> str:
-        """``global_avg_pool``."""
-        return "global_avg_pool"
-
-    def infer(self, x: Spec) -> tuple[Spec, ...]:
-        """(n, c, 1, …, 1)."""
-        require_rank(self.name, x, 3)
-        require_float(self.name, x=x)
-        if 0 in x.shape[2:]:
-            raise wrong(self.name, "the map is empty", x=x)
-        return (Spec((*x.shape[:2], *(1,) * (x.ndim - 2)), x.dtype),)
-
-    def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:
-        """The mean, in the accumulator type."""
-        return (x.astype(accumulator(x.dtype)).mean(axis=tuple(range(2, x.ndim)), keepdims=True).astype(x.dtype),)
-
-    def flops(self, x: Spec) -> int:
-        """One addition per input element."""
-        return x.size
-
-
-@dataclass(frozen=True)
-class AdaptiveAvgPool(Op):
-    """Mean over a grid of ``output_size`` windows that cover the map: ``start = floor(i·in/out)``, ``end = ceil((i+1)·in/out)``.
+    Parameters
+    ----------
+    kernel_size, stride, dilation : tuple of int
+        One per spatial axis, pixels.
+    padding : tuple of (int, int), or {"same", "same_lower", "valid"}
+    ceil_mode : bool
+        Round the number of windows up; what lies beyond the input adds nothing.
+    p : float
+        Above 0 and finite.
 
     Notes
     -----
-    PyTorch ``adaptive_avg_pool2d``. Integer arithmetic: floats go wrong for large sizes.
+    ONNX ``LpPool``. PyTorch ``lp_pool2d`` adds ``x^p`` with its sign, so that an odd p there gives NaN where the negative values are the
+    larger ones, and windows that ``ceil_mode`` cuts off are scaled up.
     """
 
-    output_size: tuple[int, ...]
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Padding = ((0, 0), (0, 0))
+    dilation: tuple[int, ...] = (1, 1)
+    ceil_mode: bool = False
+    p: float = 2.0
     layout: ClassVar[Layout] = "spatial"
     validation: ClassVar[Validation] = "loose"
 
     def __post_init__(self) -> None:
-        if min(self.output_size) < 1:
-            raise ShapeError(f"{self.name}: output_size must be at least 1, got {self.output_size}")
+        _check(self.name, self.kernel_size, stride=self.stride, dilation=self.dilation)
+        _check_padding(self.name, self.padding)
+        check_power(self.name, self.p)
 
     @property
     def name(self) -> str:
-        """``adaptive_avg_pool2d`` for two spatial axes."""
-        return f"adaptive_avg_pool{len(self.output_size)}d"
+        """``lp_pool2d`` for two spatial axes."""
+        return f"lp_pool{len(self.kernel_size)}d"
+
+    def pads(self, x: Spec) -> tuple[tuple[int, int], ...]:
+        """Padding in pixels for this input."""
+        return resolve_padding(self.name, self.padding, x.shape[2:], self.kernel_size, self.stride, self.dilation)
 
     def infer(self, x: Spec) -> tuple[Spec, ...]:
-        """(n, c, *output_size)."""
-        _check_rank(self.name, x, len(self.output_size))
+        """(n, c, …)."""
+        require_axes(self.name, x, len(self.kernel_size))
         require_float(self.name, x=x)
-        if 0 in x.shape[2:]:
-            raise wrong(self.name, "the map is empty", x=x)
-        return (Spec((*x.shape[:2], *self.output_size), x.dtype),)
+        out = output_sizes(self.name, x.shape[2:], self.kernel_size, self.stride, self.pads(x), self.dilation, self.ceil_mode)
+        return (Spec((*x.shape[:2], *out), x.dtype),)
 
     def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:
-        """One mean per window, in the accumulator type."""
-        wide = x.astype(accumulator(x.dtype))
-        y = xp.empty((*x.shape[:2], *self.output_size), dtype=wide.dtype)
-        axes = tuple(range(2, x.ndim))
-        for place in np.ndindex(*self.output_size):
-            lines = (slice(i * n // p, -(-(i + 1) * n // p)) for i, n, p in zip(place, x.shape[2:], self.output_size))
-            cut, at = (slice(None), slice(None), *lines), (slice(None), slice(None), *place)
-            y[at] = wide[cut].mean(axis=axes)
-        return (y.astype(x.dtype),)
+        """The largest of each window, then a running sum of powers of what share of it each value is: so nothing overflows."""
+        spec = Spec(x.shape, x.dtype)
+        out = self.infer(spec)[0].shape[2:]
+        geometry = self.kernel_size, self.stride, self.dilation, out
+        padded = pad_spatial(xp, xp.abs(x.astype(accumulator(x.dtype))), self.pads(spec), 0, *geometry)
+        largest = xp.zeros((*x.shape[:2], *out), dtype=padded.dtype)
+        for _, window in windows(padded, *geometry):
+            largest = xp.maximum(largest, window)
+        scale, total = unit_of(xp, largest), xp.zeros_like(largest)
+        for _, window in windows(padded, *geometry):
+            total = total + (window / scale) ** self.p
+        return (norm_of(xp, largest, total, self.p).astype(x.dtype),)
 
     def flops(self, x: Spec) -> int:
-        """About one addition per input element."""
-        return x.size
+        """A power and an addition per window element."""
+        return 2 * self.infer(x)[0].size * prod(self.kernel_size)

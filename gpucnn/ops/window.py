@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..errors import ShapeError
-from ..spec import Array, shape_text
+from ..spec import Array, Spec, shape_text
+from .base import wrong
 
-__all__ = ["Padding", "output_sizes", "pad_spatial", "resolve_padding", "windows"]
+__all__ = [
+    "Padding", "output_sizes", "pad_spatial", "require_axes", "require_map", "require_number", "resolve_padding", "running_best", "windows",
+]  # fmt: skip
 
 Padding = tuple[tuple[int, int], ...] | str
 """Pixels (before, after) along each spatial axis, or ``"same"``, ``"same_lower"``, ``"valid"``."""
+
+
+def require_axes(op: str, x: Spec, spatial: int) -> None:
+    """Raise unless x has batch, channels and so many spatial axes."""
+    if x.ndim != spatial + 2:
+        raise wrong(op, f"x must have {spatial + 2} axes (n, c, …), got {x.ndim}", x=x)
+
+
+def require_number(op: str, x: Spec) -> None:
+    """Raise unless x holds numbers that can be compared."""
+    if x.dtype.kind not in "fiu":
+        raise wrong(op, f"x must be a number, got {x.dtype}", x=x)
+
+
+def require_map(op: str, x: Spec) -> None:
+    """Raise where a channel has no pixel."""
+    if 0 in x.shape[2:]:
+        raise wrong(op, "the map is empty", x=x)
 
 
 def resolve_padding(
@@ -99,3 +120,25 @@ def windows(
         lines = (slice(r * d, r * d + (p - 1) * s + 1, s) for r, d, p, s in zip(offset, dilation, out, stride))
         cut = (slice(None), slice(None), *lines)
         yield offset, padded[cut]
+
+
+def running_best(
+    xp: Any,
+    met: Iterable[tuple[Array, Array]],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    worst: Any,
+    beats: Callable[[Any, Any], Any],
+) -> tuple[Array, Array]:
+    """Best of each window and its place, from what the windows meet: pairs of values and places, a place below 0 being none.
+
+    The first of equals, and NaN before all numbers; ``worst`` and −1 where a window meets nothing.
+    """
+    best, where = xp.full(shape, worst, dtype=dtype), xp.full(shape, -1, dtype=np.int64)
+    for values, places in met:
+        better = (places >= 0) & (beats(values, best) | (where < 0))
+        if dtype.kind == "f":
+            better = better | ((places >= 0) & xp.isnan(values) & ~xp.isnan(best))
+        where = xp.where(better, places, where)
+        best = xp.where(better, values, best)
+    return best, where

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node, Placement, Value
-from ..ops import Activation, Binary, Concat, Flatten, Order, PReLU, Reorder, Reshape, Slice, Transpose
+from ..ops import Activation, Binary, Concat, Flatten, Order, PReLU, Reorder, Reshape, Slice, Transpose, Unary
 
 __all__ = ["alias_buffers", "dense_strides", "slice_placement"]
 
@@ -138,7 +138,7 @@ def _move(graph: Graph, value: Value, place: Placement) -> None:
 def _in_place(graph: Graph, node: Node, i: int, last_use: dict[Value, int]) -> bool:
     """Whether an element-wise result may overwrite its first input: same shape and order, nothing reads the input's buffer later."""
     x, out = node.inputs[0] if node.inputs else None, node.outputs[0]
-    if x is None or x.is_constant or not isinstance(node.op, (Activation, Binary, PReLU)):
+    if x is None or x.is_constant or not isinstance(node.op, (Activation, Binary, PReLU, Unary)):
         return False
     if x.shape != out.shape or x.dtype != out.dtype or x.order != out.order or graph.placements[out].root is not out:
         return False

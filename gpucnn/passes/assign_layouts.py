@@ -28,6 +28,9 @@ def assign_layouts(graph: Graph) -> None:
             order = _shared(node)
         if isinstance(node.op, Transpose) and _restores_memory(node):
             continue  # reads channels-last memory as it lies: the alias pass makes it a view
+        if isinstance(node.op, Transpose) and _brings_channels_back(node):
+            node.outputs[0].order = "channels_last"  # the same the other way round
+            continue
         wanted: list[Value | None] = []
         for i, v in enumerate(node.inputs):
             full_rank = v is not None and v.ndim == node.outputs[0].ndim and v.ndim >= 3
@@ -63,6 +66,14 @@ def _restores_memory(node: Node) -> bool:
     if not isinstance(node.op, Transpose) or x is None or x.order != "channels_last":
         return False
     return node.op.dims == (0, *range(2, x.ndim), 1)
+
+
+def _brings_channels_back(node: Node) -> bool:
+    """Whether a transpose of its logical input puts the last axis, which lies innermost, where the channels are."""
+    x = node.inputs[0]
+    if not isinstance(node.op, Transpose) or x is None or x.is_constant or x.order != "logical" or x.ndim < 3:
+        return False
+    return node.op.dims == (0, x.ndim - 1, *range(1, x.ndim - 1))
 
 
 def _flatten_into_linear(graph: Graph) -> None:

@@ -9,14 +9,32 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..graph import Graph, Node, Value
-from ..ops import Activation, BatchNorm, Cast, Conv, ConvTranspose, Linear, LogSoftmax, Op, Softmax, TopK
+from ..ops import (
+    Activation,
+    BatchNorm,
+    Cast,
+    Conv,
+    ConvTranspose,
+    FractionalMaxPool,
+    GroupNorm,
+    LayerNorm,
+    Linear,
+    LogSoftmax,
+    Op,
+    Softmax,
+    TopK,
+)
 
 __all__ = ["lower_precision"]
 
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
-_STAYS: dict[type[Any], tuple[int, ...]] = {Conv: (2,), ConvTranspose: (2,), Linear: (2,), BatchNorm: (1, 2, 3, 4)}
-"""Inputs that stay float32 where they are constant: they are added to float32 sums, and a variance leaves float16's range."""
+_STAYS: dict[type[Any], tuple[int, ...]] = {
+    Conv: (2,), ConvTranspose: (2,), Linear: (2,), BatchNorm: (1, 2, 3, 4), LayerNorm: (1, 2), GroupNorm: (1, 2),
+    FractionalMaxPool: (1,),
+}  # fmt: skip
+"""Inputs that stay float32 where they are constant: they meet float32 sums, a variance leaves float16's range, and other samples would
+be other windows."""
 
 Twins = dict[tuple[Value, "np.dtype[Any]"], Value]
 

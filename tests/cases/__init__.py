@@ -21,12 +21,12 @@ from .conv_transpose import conv_transpose
 from .image import lookup, lookup_conv
 from .linear import linear
 from .matmul import einsum, matmul
-from .norm import norm
+from .norm import group_norm, norm, row_norm
 from .pool import pool
 
 __all__ = [
-    "ALL", "CASES", "FEWEST", "HARD", "RELU", "SEED", "SIGMOID", "TANH", "Case", "Draw", "conv", "conv_transpose", "einsum", "halved",
-    "linear", "lookup", "lookup_conv", "matmul", "norm", "of", "pool",
+    "ALL", "CASES", "FEWEST", "HARD", "RELU", "SEED", "SIGMOID", "TANH", "Case", "Draw", "conv", "conv_transpose", "einsum", "group_norm",
+    "halved", "linear", "lookup", "lookup_conv", "matmul", "norm", "of", "pool", "row_norm",
 ]  # fmt: skip
 
 _FAMILIES = (

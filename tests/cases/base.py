@@ -32,22 +32,28 @@ _FILLS = {
     "nan": lambda rng, shape: np.full(shape, np.nan),
     "lowest": lambda rng, shape: np.full(shape, -np.inf),
     "special": lambda rng, shape: rng.choice([np.nan, np.inf, -np.inf, *rng.standard_normal(60)], shape),
+    # Squares and cubes of these leave float32.
+    "far": lambda rng, shape: rng.standard_normal(shape) * 10.0 ** rng.integers(-18, 31, shape),
+    "unit": lambda rng, shape: rng.random(shape),
     "infinite": lambda rng, shape: rng.choice([np.inf, *rng.standard_normal(60)], shape),
 }
 
 
 @dataclass(frozen=True)
 class Draw:
-    """An array to be drawn: its shape, its dtype, and a key of ``_FILLS``; integers cover their type."""
+    """An array to be drawn: its shape, its dtype, and a key of ``_FILLS``; integers cover their type, or lie in a range."""
 
     shape: tuple[int, ...]
     dtype: str = "float32"
     fill: str = "normal"
+    within: tuple[int, int] | None = None
 
     def array(self, rng: np.random.Generator) -> np.ndarray:
         dtype = np.dtype(self.dtype)
+        if dtype.kind == "b":
+            return rng.integers(0, 2, self.shape).astype(bool)
         if dtype.kind in "iu":
-            low, high = (0, 256) if dtype == np.uint8 else (-99, 100)
+            low, high = self.within or ((0, 256) if dtype == np.uint8 else (-99, 100))
             return rng.integers(low, high, self.shape, dtype)
         if dtype.kind == "b":
             return rng.integers(0, 2, self.shape).astype(bool)

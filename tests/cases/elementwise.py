@@ -1,10 +1,10 @@
-"""Arithmetic and conversion."""
+"""Arithmetic, comparison, mathematics and conversion."""
 
 from __future__ import annotations
 
-from gpucnn.ops import Binary, Cast, Op
+from gpucnn.ops import UNARY, Binary, Cast, Op, Unary, Where
 
-from .base import Case, of
+from .base import Case, Draw, of
 
 _BINARY = tuple(
     of(f"{kind} {id}", Binary(kind), x, y, **kw)
@@ -29,21 +29,126 @@ _BINARY = tuple(
     )
 )
 
-_CAST = tuple(
-    of(f"{source} to {target}, {id}", Cast(target), shape, dtype=source, fill=fill)
-    for source, target in (("float32", "float16"), ("float16", "float32"), ("float32", "float32"), ("float64", "float16"))
-    for id, shape, fill in (
-        ("scalar", (), "normal"),
-        ("rank 2", (7, 5), "wide"),
-        ("odd sizes", (1, 3, 7, 5), "normal"),
-        ("batch 0", (0, 3, 7, 5), "normal"),
-        ("batch 7", (7, 16, 3, 3), "halves"),
-        ("1000 channels", (2, 1000, 3, 1), "halves"),
-        ("NaN and Inf", (2, 3, 9, 9), "special"),
+_FLOATS = (
+    ("a value a channel", (2, 3, 7, 5), (3, 1, 1), {}),
+    ("NaN and Inf", (2, 3, 9, 9), (2, 3, 9, 9), {"fill": "special"}),
+    ("float64", (2, 3, 5), (2, 3, 5), {"dtype": "float64"}),
+    ("float16", (2, 3, 5), (2, 3, 5), {"dtype": "float16"}),
+)
+_WHOLE = (("int32", (5, 9), (5, 9), {"dtype": "int32"}), ("uint8", (2, 3), (3,), {"dtype": "uint8"}))
+_EQUALS = (
+    ("equal ones", (2, 3, 5), (2, 3, 5), {"fill": "ties"}),
+    ("zeros", (2, 9), (2, 9), {"fill": "zeros"}),
+)
+_TRUTHS = (("bool", (2, 3, 5), (3, 5), {"dtype": "bool"}), ("numbers", (2, 9), (9,), {"fill": "zeros"}))
+
+_KINDS = {
+    "pow": (*_FLOATS, ("positive", (2, 3, 5), (2, 3, 5), {"fill": "positive"}), ("zeros", (2, 9), (2, 9), {"fill": "zeros"}), *_WHOLE),
+    "atan2": (*_FLOATS, *_EQUALS),
+    "maximum": (*_FLOATS, *_WHOLE),
+    "minimum": (*_FLOATS, *_WHOLE),
+    "remainder": (*_FLOATS, *_EQUALS, *_WHOLE),
+    "fmod": (*_FLOATS, *_EQUALS, *_WHOLE),
+    "floor_divide": (*_FLOATS, *_EQUALS, *_WHOLE),
+    "trunc_divide": (*_FLOATS, *_EQUALS, *_WHOLE),
+    **dict.fromkeys(("eq", "ne"), (*_FLOATS[:2], *_EQUALS, *_WHOLE, _TRUTHS[0])),
+    **dict.fromkeys(("lt", "le", "gt", "ge"), (*_FLOATS[:2], *_EQUALS, *_WHOLE)),
+    **dict.fromkeys(("logical_and", "logical_or", "logical_xor"), (*_TRUTHS, _WHOLE[1])),
+}
+"""What else is combined, each kind on a few shapes: all go the way of the first four."""
+
+_FURTHER = tuple(of(f"{kind} {id}", Binary(kind), x, y, **kw) for kind, rows in _KINDS.items() for id, x, y, kw in rows)
+
+_SHAPES = (
+    ("odd sizes", (1, 3, 7, 5), {}),
+    ("NaN and Inf", (2, 3, 9, 9), {"fill": "special"}),
+    ("float16", (2, 3, 5), {"dtype": "float16"}),
+)
+_MORE = (
+    ("scalar", (), {}),
+    ("rank 3", (2, 5, 3), {"fill": "wide"}),
+    ("batch 0", (0, 3, 7, 5), {}),
+    ("batch 7", (7, 1000), {"fill": "positive"}),
+    ("zeros", (2, 9), {"fill": "zeros"}),
+    ("float64", (2, 3, 7), {"dtype": "float64"}),
+)
+_INTEGERS = (("int32", (2, 3), {"dtype": "int32"}), ("uint8", (2, 3), {"dtype": "uint8"}))
+_INSIDE = {"log", "log2", "log10", "sqrt", "rsqrt", "acosh"}
+"""Kinds of positive numbers."""
+
+_UNARY = tuple(
+    of(f"{kind} {id}", Unary(kind), shape, **({"fill": "positive"} if kind in _INSIDE and id == "odd sizes" else {}), **kw)
+    for kind in UNARY
+    for id, shape, kw in (
+        *_SHAPES,
+        *(_MORE if kind in ("neg", "exp", "sin", "round", "isinf") else _MORE[4:]),
+        *(_INTEGERS if kind in ("neg", "abs", "sign", "square") else ()),
+        *((("bool", (2, 3, 5), {"dtype": "bool"}),) if kind == "logical_not" else ()),
     )
 )
 
+
+Shape = tuple[int, ...]
+
+
+def where(id: str, condition: Shape, x: Shape, y: Shape, dtype: str = "float32", fill: str = "normal") -> Case:
+    return of(id, Where(), Draw(condition, "bool"), x, y, dtype=dtype, fill=fill)
+
+
+_WHERE = (
+    where("scalars", (), (), ()),
+    where("odd sizes", (1, 3, 7, 5), (1, 3, 7, 5), (1, 3, 7, 5)),
+    where("batch 0", (0, 3, 7), (0, 3, 7), (0, 3, 7)),
+    where("batch 7", (7, 1000), (7, 1000), (1000,)),
+    where("a condition a pixel", (2, 1, 7, 5), (2, 3, 7, 5), ()),
+    where("a condition a channel", (3, 1, 1), (2, 3, 7, 5), (2, 3, 7, 5)),
+    where("all broadcast", (2, 1, 1), (3, 1), (4,)),
+    where("NaN and Inf", (2, 3, 9, 9), (2, 3, 9, 9), (2, 3, 9, 9), fill="special"),
+    where("float64", (2, 3), (2, 3), (2, 3), "float64"),
+    where("float16", (2, 3), (2, 3), (2, 3), "float16"),
+    where("int32", (2, 3), (2, 3), (2, 3), "int32"),
+    where("uint8", (2, 3), (2, 3), (3,), "uint8"),
+    where("bool", (2, 3), (2, 3), (3,), "bool"),
+)
+
+_CAST = (
+    *(
+        of(f"{source} to {target}, {id}", Cast(target), shape, dtype=source, fill=fill)
+        for source, target in (("float32", "float16"), ("float16", "float32"), ("float32", "float32"), ("float64", "float16"))
+        for id, shape, fill in (
+            ("scalar", (), "normal"),
+            ("rank 2", (7, 5), "wide"),
+            ("odd sizes", (1, 3, 7, 5), "normal"),
+            ("batch 0", (0, 3, 7, 5), "normal"),
+            ("batch 7", (7, 16, 3, 3), "halves"),
+            ("1000 channels", (2, 1000, 3, 1), "halves"),
+            ("NaN and Inf", (2, 3, 9, 9), "special"),
+        )
+    ),
+    *(
+        of(f"{source} to {target}", Cast(target), (2, 3, 7, 5), dtype=source, fill=fill)
+        for source, target, fill in (
+            ("float32", "int32", "wide"),
+            ("float32", "int8", "normal"),
+            ("float16", "int64", "wide"),
+            ("float32", "uint8", "positive"),
+            ("float32", "bool", "zeros"),
+            ("float64", "bool", "special"),
+            ("int32", "float32", "normal"),
+            ("int64", "float16", "normal"),
+            ("uint8", "float32", "normal"),
+            ("int32", "uint8", "normal"),
+            ("int32", "int64", "normal"),
+            ("uint8", "bool", "normal"),
+            ("bool", "float32", "normal"),
+            ("bool", "int32", "normal"),
+        )
+    ),
+)
+
 CASES: dict[type[Op], tuple[Case, ...]] = {
-    Binary: _BINARY,
+    Binary: (*_BINARY, *_FURTHER),
+    Unary: _UNARY,
+    Where: _WHERE,
     Cast: _CAST,
 }

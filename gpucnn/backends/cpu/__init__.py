@@ -1,8 +1,12 @@
 """NumPy on the CPU: one impl per method, the best guess first."""
 
+import numpy as np
+
 from ...ops import (
     GLU,
     Activation,
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
     AvgPool,
     BatchNorm,
     Binary,
@@ -16,12 +20,20 @@ from ...ops import (
     Expand,
     Flatten,
     GlobalAvgPool,
+    GlobalLpPool,
+    GlobalMaxPool,
+    GlobalMinPool,
+    GroupNorm,
     Identity,
+    LayerNorm,
     Linear,
+    LocalResponseNorm,
     LogSoftmax,
     Lookup,
+    LpPool,
     MatMul,
     MaxPool,
+    MaxUnpool,
     MinPool,
     Op,
     Pad,
@@ -35,14 +47,19 @@ from ...ops import (
     SpaceToDepth,
     Tile,
     Transpose,
+    Unary,
+    Where,
 )
 from ..base import Impl
+from .adaptive import AdaptiveAvgPoolLines, AdaptiveMaxPoolLines
 from .backend import CpuBackend
 from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
 from .conv_transpose import ConvTransposeGemm
+from .global_pool import GlobalAvgPoolSum, GlobalExtremePoolReduce, GlobalLpPoolSum
 from .linear import LinearGemm
 from .matmul import EinsumMatmul, MatMulBlas
 from .moving import RouteCopy
+from .norm import GroupNormSums, LayerNormRows, LocalResponseNormLines
 from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
@@ -56,10 +73,13 @@ from .pointwise import (
     PadCopy,
     PReLUPieces,
     SoftmaxRows,
+    UnaryUfunc,
+    WhereCopy,
 )
-from .pool import AvgPoolLines, GlobalAvgPoolSum, MaxPoolLines, MinPoolLines
+from .pool import AvgPoolLines, LpPoolLines, MaxPoolLines, MinPoolLines
 from .reduce import ReduceUfunc
 from .resize import ResizeLines
+from .unpool import MaxUnpoolScatter
 
 __all__ = ["IMPLS", "CpuBackend"]
 
@@ -72,13 +92,25 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     MaxPool: (MaxPoolLines(),),
     MinPool: (MinPoolLines(),),
     AvgPool: (AvgPoolLines(),),
+    LpPool: (LpPoolLines(),),
     GlobalAvgPool: (GlobalAvgPoolSum(),),
+    GlobalMaxPool: (GlobalExtremePoolReduce("global_max_pool_reduce", np.maximum),),
+    GlobalMinPool: (GlobalExtremePoolReduce("global_min_pool_reduce", np.minimum),),
+    GlobalLpPool: (GlobalLpPoolSum(),),
+    AdaptiveAvgPool: (AdaptiveAvgPoolLines(),),
+    AdaptiveMaxPool: (AdaptiveMaxPoolLines(),),
+    MaxUnpool: (MaxUnpoolScatter(),),
     Activation: (ActivationInPlace(),),
     PReLU: (PReLUPieces(),),
     GLU: (GLUPieces(),),
+    Unary: (UnaryUfunc(),),
     Binary: (BinaryUfunc(),),
+    Where: (WhereCopy(),),
     Cast: (CastCopy(),),
     BatchNorm: (BatchNormScale(),),
+    LayerNorm: (LayerNormRows(),),
+    GroupNorm: (GroupNormSums(),),
+    LocalResponseNorm: (LocalResponseNormLines(),),
     Softmax: (SoftmaxRows(),),
     LogSoftmax: (LogSoftmaxRows(),),
     Lookup: (LookupTake(),),

@@ -192,6 +192,10 @@ class Scratch:
         self._at += -(-nbytes // _LINE) * _LINE
         return taken
 
+    def fork(self) -> Scratch:
+        """Another one that takes what follows, so that steps which come after each other may take the same."""
+        return Scratch(self._memory[self._at :])
+
 
 def copy(target: Array, source: Array) -> Call:
     """A call that copies."""

@@ -7,10 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import GLU, Activation, BatchNorm, Binary, Cast, Concat, LogSoftmax, Lookup, Op, Pad, PReLU, Softmax
-from ...ops.elementwise import BINARY
-from ...spec import Spec
-from ..base import Call, Impl
+from ...ops import (
+    BINARY,
+    GLU,
+    UNARY,
+    Activation,
+    BatchNorm,
+    Binary,
+    Cast,
+    Concat,
+    LogSoftmax,
+    Lookup,
+    Op,
+    Pad,
+    PReLU,
+    Softmax,
+    Unary,
+    Where,
+)
+from ...spec import Spec, spec_of
+from ..base import Call, Impl, in_order
 from .activation import SCRATCH, WHOLE, activate, glu, prelu
 from .backend import CpuBackend, copy
 
@@ -27,6 +43,8 @@ __all__ = [
     "PReLUPieces",
     "PadCopy",
     "SoftmaxRows",
+    "UnaryUfunc",
+    "WhereCopy",
 ]
 
 
@@ -110,6 +128,14 @@ class GLUPieces(Impl):
         return _spread(backend, glu(*op.halves(inputs[0]), out, _scratch(workspace[:parts])), parts)
 
 
+def _binary_ufunc(op: Binary, x: Spec) -> Any:
+    """The function of the kind, where it is one ufunc for this dtype."""
+    if op.kind == "pow":
+        return np.power if x.dtype.kind in "fu" else None  # of signed integers, negative exponents have a rule of their own
+    found = BINARY[op.kind](np)
+    return found if isinstance(found, np.ufunc) else None
+
+
 class BinaryUfunc(Impl):
     """The ufunc of that name, with ``out``."""
 
@@ -117,15 +143,55 @@ class BinaryUfunc(Impl):
     numerics = "exact"
 
     def supports(self, op: Binary, x: Spec, y: Spec) -> bool:
-        """Any dtype that the ufunc takes."""
-        return x.dtype.kind in "fiu"
+        """All kinds that are one ufunc."""
+        return _binary_ufunc(op, x) is not None
 
     def bind(
         self, backend: CpuBackend, op: Binary, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """One call."""
-        ufunc, (x, y), out = BINARY[op.kind](np), inputs, outputs[0]
+        (x, y), out = inputs, outputs[0]
+        ufunc = _binary_ufunc(op, spec_of(x))
         return lambda: ufunc(x, y, out=out)
+
+
+class UnaryUfunc(Impl):
+    """The ufunc of that name, with ``out``."""
+
+    name = "ufunc"
+    numerics = "exact"
+
+    def supports(self, op: Unary, x: Spec) -> bool:
+        """Everything but the root's reciprocal in 16 bits, which is two ufuncs."""
+        return isinstance(UNARY[op.kind](np), np.ufunc) or (op.kind == "rsqrt" and x.dtype.itemsize >= 4)
+
+    def bind(
+        self, backend: CpuBackend, op: Unary, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """One call, or two."""
+        x, out = inputs[0], outputs[0]
+        if op.kind == "rsqrt":
+            return in_order([lambda: np.sqrt(x, out=out), lambda: np.reciprocal(out, out=out)])
+        ufunc = UNARY[op.kind](np)
+        return lambda: ufunc(x, out=out)
+
+
+class WhereCopy(Impl):
+    """A copy, and another one where the condition holds."""
+
+    name = "where_copy"
+    numerics = "exact"
+
+    def supports(self, op: Where, condition: Spec, x: Spec, y: Spec) -> bool:
+        """Everything."""
+        return True
+
+    def bind(
+        self, backend: CpuBackend, op: Where, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Two calls."""
+        (condition, x, y), out = inputs, outputs[0]
+        return in_order([copy(out, y), lambda: np.copyto(out, x, where=condition)])
 
 
 class CastCopy(Impl):
@@ -142,7 +208,8 @@ class CastCopy(Impl):
         self, backend: CpuBackend, op: Cast, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """One call."""
-        return copy(outputs[0], inputs[0])
+        x, out = inputs[0], outputs[0]
+        return lambda: np.copyto(out, x, casting="unsafe")
 
 
 class BatchNormScale(Impl):

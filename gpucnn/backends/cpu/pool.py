@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from ...ops import AvgPool, GlobalAvgPool, MaxPool, MinPool
+from ...ops import AvgPool, LpPool, MaxPool, MinPool
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CpuBackend, Scratch
 from .frame import Frame
-from .gemm import blocks
+from .gemm import Block, blocks
+from .power import HIGHEST_POWER, doubles, raised, rooted
 
-__all__ = ["AvgPoolLines", "GlobalAvgPoolSum", "MaxPoolLines", "MinPoolLines"]
+__all__ = ["AvgPoolLines", "LpPoolLines", "MaxPoolLines", "MinPoolLines"]
+
+Windows = MaxPool | MinPool | AvgPool | LpPool
 
 
-def _frame(op: MaxPool | MinPool | AvgPool, x: Any, width: int, fill: float) -> Frame:
+def _frame(op: Windows, x: Any, width: int, fill: float) -> Frame:
     spec = Spec(tuple(x.shape), np.dtype(np.float32))
     (kh, kw), (sh, sw), (dh, dw) = op.kernel_size, op.stride, op.dilation
     pads = op.pads(spec)
     return Frame(x.transpose(0, 2, 3, 1), (kh, kw), (sh, sw), (dh, dw), (pads[0][0], pads[1][0]), width, fill)
 
 
-def _workspace(op: MaxPool | MinPool | AvgPool, x: Spec) -> int:
+def _workspace(op: Windows, x: Spec) -> int:
     """Of the largest block: the padded input, and its lines folded together."""
     n, c, p, q = op.infer(x)[0].shape
     (kh, kw), (sh, sw), (dh, dw) = op.kernel_size, op.stride, op.dilation
@@ -34,18 +38,24 @@ def _workspace(op: MaxPool | MinPool | AvgPool, x: Spec) -> int:
     return 4 * largest + 256
 
 
-def _fold(ufunc: Any, frame: Frame, scratch: Scratch, block: tuple[int, int, int, int], out: Array) -> list[Call]:
-    """Calls that combine the elements of each window by ``ufunc`` into ``out`` (1, lines, width, c)."""
-    lines = block[3] - block[2]
-    source, calls = frame.source(scratch, block)
+def _fold(ufunc: Any, frame: Frame, source: Array, out: Array, scratch: Scratch) -> list[Call]:
+    """Calls that combine the elements of each window on ``source`` by ``ufunc`` into ``out`` (1, lines, width, c)."""
+    lines, calls = out.shape[1], []
     (kh, kw), (sh, sw), (dh, dw) = frame.kernel, frame.stride, frame.dilation
     rows = [source[:, r * dh :: sh][:, :lines] for r in range(kh)]
     folded = rows[0]
     if kh > 1:
-        folded = scratch.take(1, lines, source.shape[2], source.shape[3])
+        take = scratch.take if source.dtype == np.float32 else partial(doubles, scratch)
+        folded = take(1, lines, source.shape[2], source.shape[3])
         calls += _chain(ufunc, rows, folded)
     columns = [folded[:, :, s * dw :: sw][:, :, : frame.width] for s in range(kw)]
     return calls + _chain(ufunc, columns, out)
+
+
+def _fold_block(ufunc: Any, frame: Frame, scratch: Scratch, block: Block, out: Array) -> list[Call]:
+    """Calls that prepare the input under a block, and fold it."""
+    source, calls = frame.source(scratch, block)
+    return calls + _fold(ufunc, frame, source, out, scratch)
 
 
 def _chain(ufunc: Any, parts: list[Array], out: Array) -> list[Call]:
@@ -64,7 +74,7 @@ def _bind_extreme(
     frame = _frame(op, x, q, fill)
     parts = backend.lanes_for(out.size * prod(op.kernel_size), 1 << 21)
     tasks = [
-        _fold(ufunc, frame, Scratch(workspace[i % parts]), b, out[b[0] : b[1], b[2] : b[3]])
+        _fold_block(ufunc, frame, Scratch(workspace[i % parts]), b, out[b[0] : b[1], b[2] : b[3]])
         for i, b in enumerate(blocks(n, p, q, c, 1, parts))
     ]
     return backend.schedule(tasks, parts)
@@ -138,7 +148,7 @@ class AvgPoolLines(Impl):
         tasks = []
         for i, b in enumerate(blocks(n, p, q, c, 1, parts)):
             target = out[b[0] : b[1], b[2] : b[3]]
-            calls = _fold(np.add, frame, Scratch(workspace[i % parts]), b, target)
+            calls = _fold_block(np.add, frame, Scratch(workspace[i % parts]), b, target)
             tasks.append([*calls, _scale(target, scale[b[2] : b[3]])])
         return backend.schedule(tasks, parts)
 
@@ -147,26 +157,33 @@ def _scale(x: Array, by: Array) -> Call:
     return lambda: np.multiply(x, by, out=x)
 
 
-class GlobalAvgPoolSum(Impl):
-    """One sum over the pixels of each image."""
+class LpPoolLines(Impl):
+    """Powers of every pixel once, their running sum by whole lines, and the root; in float64, which they do not leave."""
 
-    name = "global_avg_pool_sum"
-    numerics = "sum over h·w"
+    name = "lp_pool_lines"
+    numerics = "float64, sum over r, then s"
 
-    def supports(self, op: GlobalAvgPool, x: Spec) -> bool:
-        """Float32 in two dimensions."""
-        return x.dtype == np.float32 and x.ndim == 4
+    def supports(self, op: LpPool, x: Spec) -> bool:
+        """Float32 in two dimensions, and powers of such numbers that float64 holds."""
+        return x.dtype == np.float32 and x.ndim == 4 and op.p <= HIGHEST_POWER
 
-    def bind(
-        self, backend: CpuBackend, op: GlobalAvgPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
-    ) -> Call | None:
-        """Sum and scale, image by image."""
-        x, out = inputs[0].transpose(0, 2, 3, 1), outputs[0][:, :, 0, 0]
-        scale = np.float32(1 / (x.shape[1] * x.shape[2]))
+    def workspace(self, op: LpPool, x: Spec) -> int:
+        """Of the largest block: the padded input, then in float64 its powers, folded lines, and the sums."""
+        n, c, p, q = op.infer(x)[0].shape
+        sums = max(((b - a) * q * c for *_, a, b in blocks(n, p, q, c)), default=0)
+        return 3 * _workspace(op, x) + 8 * sums + 256
 
-        def call() -> None:
-            for image, target in zip(x, out):
-                np.add.reduce(image, axis=(0, 1), out=target)
-            np.multiply(out, scale, out=out)
-
-        return call
+    def bind(self, backend: CpuBackend, op: LpPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]) -> Call | None:
+        """Raise, fold and take the root of each block of lines."""
+        out = outputs[0].transpose(0, 2, 3, 1)
+        n, p, q, c = out.shape
+        frame = _frame(op, inputs[0], q, 0.0)
+        parts = backend.lanes_for(out.size * prod(op.kernel_size), 1 << 21)
+        tasks = []
+        for i, b in enumerate(blocks(n, p, q, c, 1, parts)):
+            target, scratch = out[b[0] : b[1], b[2] : b[3]], Scratch(workspace[i % parts])
+            source, calls = frame.source(scratch, b)
+            powers, sums = doubles(scratch, *source.shape), doubles(scratch, *target.shape)
+            calls += [*raised(source, powers, op.p), *_fold(np.add, frame, powers, sums, scratch), rooted(sums, target, op.p)]
+            tasks.append(calls)
+        return backend.schedule(tasks, parts)

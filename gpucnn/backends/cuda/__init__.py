@@ -4,6 +4,7 @@ from ...ops import (
     GLU,
     Activation,
     AdaptiveAvgPool,
+    AdaptiveMaxPool,
     AvgPool,
     BatchNorm,
     Binary,
@@ -17,14 +18,22 @@ from ...ops import (
     Expand,
     Flatten,
     GlobalAvgPool,
+    GlobalLpPool,
+    GlobalMaxPool,
+    GlobalMinPool,
+    GroupNorm,
     Identity,
+    LayerNorm,
     Linear,
+    LocalResponseNorm,
     LogSoftmax,
     Lookup,
     LookupConv,
+    LpPool,
     MatMul,
     MaxPool,
     MinPool,
+    Normalize,
     Op,
     Pad,
     PReLU,
@@ -38,15 +47,18 @@ from ...ops import (
     Transpose,
 )
 from ..base import Impl
+from .adaptive import AdaptiveAvgPoolDirect, AdaptiveMaxPoolDirect
 from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
 from .conv_transpose import ConvTransposePhases
 from .depthwise import ConvDepthwiseDirect
+from .global_pool import GlobalAvgPoolDirect, GlobalExtremePoolDirect, GlobalLpPoolDirect
 from .layout import ConcatKernel, CopyKernel, PadKernel, RouteKernel
 from .linear import LinearCublas
 from .matmul import EinsumCublas, MatMulCublas
+from .norm import GroupNormKernel, LayerNormKernel, LocalResponseNormKernel, NormalizeKernel
 from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, GLUKernel, LookupKernel, PReLUKernel
-from .pool import AdaptiveAvgPoolDirect, AvgPoolDirect, GlobalAvgPoolDirect, MaxPoolDirect, MinPoolDirect
+from .pool import AvgPoolDirect, LpPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import LogSoftmaxKernel, SoftmaxKernel
 from .stem import ConvStemMma, ConvStemSimt
 from .topk import TopKKernel
@@ -62,14 +74,23 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     MaxPool: (MaxPoolDirect(),),
     MinPool: (MinPoolDirect(),),
     AvgPool: (AvgPoolDirect(),),
+    LpPool: (LpPoolDirect(),),
     GlobalAvgPool: (GlobalAvgPoolDirect(),),
+    GlobalMaxPool: (GlobalExtremePoolDirect("global_max_pool_direct"),),
+    GlobalMinPool: (GlobalExtremePoolDirect("global_min_pool_direct"),),
+    GlobalLpPool: (GlobalLpPoolDirect(),),
     AdaptiveAvgPool: (AdaptiveAvgPoolDirect(),),
+    AdaptiveMaxPool: (AdaptiveMaxPoolDirect(),),
     Activation: (ActivationKernel(),),
     PReLU: (PReLUKernel(),),
     GLU: (GLUKernel(),),
     Binary: (BinaryKernel(),),
     Cast: (CastKernel(),),
     BatchNorm: (BatchNormKernel(),),
+    LayerNorm: (LayerNormKernel(),),
+    GroupNorm: (GroupNormKernel(),),
+    LocalResponseNorm: (LocalResponseNormKernel(),),
+    Normalize: (NormalizeKernel(),),
     Softmax: (SoftmaxKernel(),),
     LogSoftmax: (LogSoftmaxKernel(),),
     TopK: (TopKKernel(),),

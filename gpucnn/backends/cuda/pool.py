@@ -1,4 +1,4 @@
-"""Pooling: windows, and the whole map."""
+"""Pooling by windows of one size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import LimitError
-from ...ops import AdaptiveAvgPool, AvgPool, GlobalAvgPool, MaxPool, MinPool, Op
+from ...ops import AvgPool, LpPool, MaxPool, MinPool, Op
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, launch
@@ -16,7 +16,12 @@ from .depthwise import images_grid
 from .driver import Dim3
 from .geometry import Strides, divisor, scalars, strides_of, vector_width
 
-__all__ = ["SIZES", "AdaptiveAvgPoolDirect", "AvgPoolDirect", "GlobalAvgPoolDirect", "MaxPoolDirect", "MinPoolDirect"]
+__all__ = [
+    "MOST_ITEMS", "SIZES", "THREADS", "AvgPoolDirect", "LpPoolDirect", "MaxPoolDirect", "MinPoolDirect", "is_float_2d", "lines_of",
+    "macros_of", "place_arguments", "spots_of", "width_of",
+]  # fmt: skip
+
+Windows = MaxPool | MinPool | AvgPool | LpPool
 
 THREADS = 128
 MOST_ITEMS = 2**31 - THREADS
@@ -24,32 +29,31 @@ MOST_ITEMS = 2**31 - THREADS
 SIZES = ((2, 2), (3, 3))
 """Windows that are compiled for their size; all others share the general kernel."""
 
-LANES, STRANDS = 8, 32
-"""Of ``pool_global.cu``: eight accesses of 16 bytes side by side fill a cache line. The strands are part of its numerics."""
 
-
-def _is_float_2d(x: Spec) -> bool:
+def is_float_2d(x: Spec) -> bool:
+    """Whether the kernels take x."""
     return x.dtype in (np.float32, np.float16) and x.ndim == 4
 
 
-def _strides(op: Op, array: Array) -> Strides:
+def lines_of(op: Op, array: Array) -> Strides:
+    """Strides of a map; raises where its channels do not lie side by side."""
     strides = strides_of(array)
     if strides is None:
         raise LimitError(f"{op.name}: the kernel wants channels side by side")
     return strides
 
 
-def _width(op: Op, x: Array, *outputs: Array) -> int:
+def width_of(op: Op, x: Array, *outputs: Array) -> int:
     """Channels a thread; above 1 also where int64 results are stored in pairs, of which 16 bytes hold but two."""
     c = x.shape[1]
-    widths = [vector_width(a, c, *_strides(op, a)) for a in (x, *outputs)]
+    widths = [vector_width(a, c, *lines_of(op, a)) for a in (x, *outputs)]
     return 1 if 1 in widths else min(w for a, w in zip((x, *outputs), widths) if a.dtype == x.dtype)
 
 
-def _places(op: Op, x: Array, out: Array, vec: int) -> tuple[Dim3, dict[str, Any]]:
+def spots_of(op: Op, x: Array, out: Array, vec: int) -> tuple[Dim3, dict[str, Any]]:
     """Grid, and the arguments with which a thread finds its results: what all kernels of ``pool.cu`` begin with."""
     n, c, p, q = out.shape
-    x_strides, y_strides = _strides(op, x), _strides(op, out)
+    x_strides, y_strides = lines_of(op, x), lines_of(op, out)
     items = p * q * c // vec
     if items > MOST_ITEMS:
         raise LimitError(f"{op.name}: an image of {c}×{p}×{q} results is more than one launch of the kernel can count")
@@ -64,23 +68,30 @@ def _places(op: Op, x: Array, out: Array, vec: int) -> tuple[Dim3, dict[str, Any
     return (-(-items // THREADS), *images_grid(n)), args
 
 
-def _macros(x: Array, vec: int, kernel_size: tuple[int, ...] = (0, 0)) -> dict[str, int]:
+def macros_of(x: Array, vec: int, kernel_size: tuple[int, ...] = (0, 0)) -> dict[str, int]:
+    """Macros of ``pool.cu``; the size is compiled where it is one of ``SIZES``."""
     r, s = kernel_size if kernel_size in SIZES else (0, 0)
     return {"HALF": int(x.dtype == np.float16), "VEC": vec, "R": r, "S": s, "THREADS": THREADS}
 
 
+def place_arguments(op: Op, places: Array) -> tuple[Any, ...]:
+    """What functions take that also say where the maxima lie."""
+    strides = lines_of(op, places)
+    return scalars(places=places, image=np.int64(strides.image), line=np.int64(strides.line), pixel=strides.pixel)
+
+
 def _launch(
-    backend: CudaBackend, function: str, op: MaxPool | MinPool | AvgPool, x: Array, out: Array, vec: int, *more: Any
+    backend: CudaBackend, function: str, op: Windows, x: Array, out: Array, vec: int, *more: Any, sized: bool = True
 ) -> Call:
-    """A launch over windows of one size; ``more`` are the arguments that only ``function`` takes."""
-    grid, places = _places(op, x, out, vec)
+    """A launch over windows of one size; ``more`` are the arguments that only ``function`` takes, ``sized`` if some sizes are compiled."""
+    grid, places = spots_of(op, x, out, vec)
     pads = op.pads(Spec(tuple(x.shape), x.dtype))
     args = scalars(
         **places, height=x.shape[2], width=x.shape[3], rows=op.kernel_size[0], columns=op.kernel_size[1],
         stride_h=op.stride[0], stride_w=op.stride[1], dilation_h=op.dilation[0], dilation_w=op.dilation[1],
         top=pads[0][0], left=pads[1][0],
     )  # fmt: skip
-    kernel = backend.kernel("pool.cu", function, **_macros(x, vec, op.kernel_size))
+    kernel = backend.kernel("pool.cu", function, **macros_of(x, vec, op.kernel_size if sized else (0, 0)))
     return launch(kernel, grid, (THREADS, 1, 1), (*args, *more))
 
 
@@ -92,21 +103,19 @@ class MaxPoolDirect(Impl):
 
     def supports(self, op: MaxPool, x: Spec) -> bool:
         """Floating point in two dimensions."""
-        return _is_float_2d(x)
+        return is_float_2d(x)
 
     def bind(
         self, backend: CudaBackend, op: MaxPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """One launch."""
         x, y = inputs[0], outputs[0]
-        vec = _width(op, x, *outputs)
+        vec = width_of(op, x, *outputs)
         if not op.return_indices:
             return _launch(backend, "max_pool", op, x, y, vec)
         if x.shape[2] * x.shape[3] > MOST_ITEMS:
             raise LimitError(f"{op.name}: indices into {x.shape[2]}×{x.shape[3]} pixels are more than the kernel can count")
-        strides = _strides(op, outputs[1])
-        places = scalars(places=outputs[1], image=np.int64(strides.image), line=np.int64(strides.line), pixel=strides.pixel)
-        return _launch(backend, "max_pool_places", op, x, y, vec, *places)
+        return _launch(backend, "max_pool_places", op, x, y, vec, *place_arguments(op, outputs[1]))
 
 
 class MinPoolDirect(Impl):
@@ -117,13 +126,13 @@ class MinPoolDirect(Impl):
 
     def supports(self, op: MinPool, x: Spec) -> bool:
         """Floating point in two dimensions."""
-        return _is_float_2d(x)
+        return is_float_2d(x)
 
     def bind(
         self, backend: CudaBackend, op: MinPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """One launch."""
-        return _launch(backend, "min_pool", op, inputs[0], outputs[0], _width(op, inputs[0], outputs[0]))
+        return _launch(backend, "min_pool", op, inputs[0], outputs[0], width_of(op, inputs[0], outputs[0]))
 
 
 class AvgPoolDirect(Impl):
@@ -134,7 +143,7 @@ class AvgPoolDirect(Impl):
 
     def supports(self, op: AvgPool, x: Spec) -> bool:
         """Floating point in two dimensions."""
-        return _is_float_2d(x)
+        return is_float_2d(x)
 
     def bind(
         self, backend: CudaBackend, op: AvgPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
@@ -142,62 +151,23 @@ class AvgPoolDirect(Impl):
         """One launch."""
         x, out = inputs[0], outputs[0]
         factors = backend.upload((1 / op.divisors(Spec(tuple(x.shape), x.dtype))).astype(np.float32))
-        return _launch(backend, "avg_pool", op, x, out, _width(op, x, out), factors)
+        return _launch(backend, "avg_pool", op, x, out, width_of(op, x, out), factors)
 
 
-class AdaptiveAvgPoolDirect(Impl):
-    """``adaptive_avg_pool`` of ``kernels/pool.cu``: float32 and float16, windows computed in whole numbers."""
+class LpPoolDirect(Impl):
+    """``lp_pool`` of ``kernels/pool.cu``: float32 and float16."""
 
-    name = "adaptive_avg_pool_direct"
-    numerics = "sum over r, s"
+    name = "lp_pool_direct"
+    numerics = "largest, then a sum of shares over r, s"
 
-    def supports(self, op: AdaptiveAvgPool, x: Spec) -> bool:
+    def supports(self, op: LpPool, x: Spec) -> bool:
         """Floating point in two dimensions."""
-        return _is_float_2d(x)
+        return is_float_2d(x)
 
     def bind(
-        self, backend: CudaBackend, op: AdaptiveAvgPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+        self, backend: CudaBackend, op: LpPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """One launch."""
         x, out = inputs[0], outputs[0]
-        (h, w), (p, q) = x.shape[2:], out.shape[2:]
-        if max((h + 1) * p, (w + 1) * q) > MOST_ITEMS:
-            raise LimitError(f"{op.name}: {p}×{q} windows over {h}×{w} pixels are more than the kernel can count")
-        vec = _width(op, x, out)
-        grid, places = _places(op, x, out, vec)
-        by_map = divisor(p)
-        args = scalars(**places, height=h, width=w, p=p, p_magic=by_map.magic, p_shift=by_map.shift)
-        return launch(backend.kernel("pool.cu", "adaptive_avg_pool", **_macros(x, vec)), grid, (THREADS, 1, 1), args)
-
-
-class GlobalAvgPoolDirect(Impl):
-    """``kernels/pool_global.cu``: float32 and float16."""
-
-    name = "global_avg_pool_direct"
-    numerics = f"sum over h·w in {STRANDS} strands"
-
-    def supports(self, op: GlobalAvgPool, x: Spec) -> bool:
-        """Floating point in two dimensions."""
-        return _is_float_2d(x)
-
-    def bind(
-        self, backend: CudaBackend, op: GlobalAvgPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
-    ) -> Call | None:
-        """One launch: a block sums the same few channels of all pixels of an image."""
-        x, out = inputs[0], outputs[0]
-        n, c, h, w = x.shape
-        x_strides, y_strides = strides_of(x), strides_of(out)
-        if x_strides is None or y_strides is None:
-            raise LimitError(f"{op.name}: the kernel wants channels side by side")
-        if h * w > MOST_ITEMS:
-            raise LimitError(f"{op.name}: a map of {h}×{w} pixels is more than one block of the kernel can count")
-        vec = vector_width(x, c, *x_strides)
-        by_line = divisor(w)
-        args = scalars(
-            x=x, y=out, images=n, channels=c, pixels=h * w, width=w, width_magic=by_line.magic, width_shift=by_line.shift,
-            divisor=float(h * w), x_image=np.int64(x_strides.image), x_line=np.int64(x_strides.line), x_pixel=x_strides.pixel,
-            y_image=np.int64(y_strides.image),
-        )  # fmt: skip
-        macros = {"HALF": int(x.dtype == np.float16), "VEC": vec, "LANES": LANES, "STRANDS": STRANDS}
-        kernel = backend.kernel("pool_global.cu", "global_avg_pool", **macros)
-        return launch(kernel, (-(-c // (LANES * vec)), *images_grid(n)), (LANES * STRANDS, 1, 1), args)
+        powers = scalars(pow=float(op.p), root=1 / op.p)
+        return _launch(backend, "lp_pool", op, x, out, width_of(op, x, out), *powers, sized=False)

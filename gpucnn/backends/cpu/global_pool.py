@@ -1,0 +1,101 @@
+"""Pooling of the whole map: one reduction over the pixels of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...ops import GlobalAvgPool, GlobalLpPool, GlobalMaxPool, GlobalMinPool
+from ...spec import Spec
+from ..base import Call, Impl
+from .backend import CpuBackend, Scratch
+from .power import HIGHEST_POWER, doubles, raised, rooted
+
+__all__ = ["GlobalAvgPoolSum", "GlobalExtremePoolReduce", "GlobalLpPoolSum"]
+
+
+class GlobalAvgPoolSum(Impl):
+    """One sum over the pixels of each image."""
+
+    name = "global_avg_pool_sum"
+    numerics = "sum over h·w"
+
+    def supports(self, op: GlobalAvgPool, x: Spec) -> bool:
+        """Float32 in two dimensions."""
+        return x.dtype == np.float32 and x.ndim == 4
+
+    def bind(
+        self, backend: CpuBackend, op: GlobalAvgPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Sum and scale, image by image."""
+        x, out = inputs[0].transpose(0, 2, 3, 1), outputs[0][:, :, 0, 0]
+        scale = np.float32(1 / (x.shape[1] * x.shape[2]))
+
+        def call() -> None:
+            for image, target in zip(x, out):
+                np.add.reduce(image, axis=(0, 1), out=target)
+            np.multiply(out, scale, out=out)
+
+        return call
+
+
+class GlobalExtremePoolReduce(Impl):
+    """One maximum, or one minimum, over the pixels of each image; both let NaN through."""
+
+    numerics = "exact"
+
+    def __init__(self, name: str, ufunc: Any) -> None:
+        self.name = name
+        self._ufunc = ufunc
+
+    def supports(self, op: GlobalMaxPool | GlobalMinPool, x: Spec) -> bool:
+        """Every type, in any number of dimensions."""
+        return True
+
+    def bind(
+        self,
+        backend: CpuBackend,
+        op: GlobalMaxPool | GlobalMinPool,
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        workspace: Sequence[Any],
+    ) -> Call | None:
+        """Reduce, image by image."""
+        x, ufunc = inputs[0], self._ufunc
+        axes, out = tuple(range(1, x.ndim - 1)), outputs[0]
+
+        def call() -> None:
+            for image, target in zip(x, out):
+                ufunc.reduce(image, axis=axes, out=target, keepdims=True)
+
+        return call
+
+
+class GlobalLpPoolSum(Impl):
+    """One sum over the powers of the pixels of each image, and the root; in float64, which they do not leave."""
+
+    name = "global_lp_pool_sum"
+    numerics = "float64, sum over h·w"
+
+    def supports(self, op: GlobalLpPool, x: Spec) -> bool:
+        """Float32 in two dimensions, and powers of such numbers that float64 holds."""
+        return x.dtype == np.float32 and x.ndim == 4 and op.p <= HIGHEST_POWER
+
+    def workspace(self, op: GlobalLpPool, x: Spec) -> int:
+        """The powers of an image, and their sums."""
+        _, c, h, w = x.shape
+        return 8 * c * (h * w + 1) + 256
+
+    def bind(
+        self, backend: CpuBackend, op: GlobalLpPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Raise, sum and take the root, image by image."""
+        x, out = inputs[0].transpose(0, 2, 3, 1), outputs[0][:, :, 0, 0]
+        scratch = Scratch(workspace[0])
+        powers, sums = doubles(scratch, *x.shape[1:]), doubles(scratch, x.shape[3])
+        calls: list[Call] = []
+        for image, target in zip(x, out):
+            calls += [*raised(image, powers, op.p), lambda: np.add.reduce(powers, axis=(0, 1), out=sums), rooted(sums, target, op.p)]
+        return backend.schedule([calls], 1)
