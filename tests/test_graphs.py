@@ -197,6 +197,21 @@ def unit(net: Net) -> None:
         net.maps.append(F.channel_shuffle(F.cat((a, F.relu(F.conv2d(b, net.weights(b.shape[1], b.shape[1], 1, 1)))), 1), 2))
 
 
+def reduce(net: Net) -> None:
+    x = net.map()
+    kind = net.of(F.sum, F.mean, F.amax, F.amin, F.logsumexp, F.vector_norm)
+    if net.of(True, False):
+        net.rows.append(F.mean(x, (2, 3)) if net.of(True, False) else kind(x, dim=(-1, 2)))
+    else:
+        net.maps.append(kind(x, dim=net.of((1,), (2, 3), (0,)), keepdim=True))
+
+
+def resize(net: Net) -> None:
+    x = net.map()
+    size, mode = (net.whole(1, 7), net.whole(1, 7)), net.of("nearest", "bilinear", "bicubic")
+    net.maps.append(F.interpolate(x, size, mode=mode, antialias=mode != "nearest" and net.of(True, False)))
+
+
 def border(net: Net) -> None:
     net.maps.append(F.pad(net.map(), (1, 0, net.whole(0, 2), 1), net.of("constant", "replicate"), 0.5))
 
@@ -239,7 +254,7 @@ def concatenate_rows(net: Net) -> None:
 GROW = (
     convolve, convolve, pointwise, depthwise, normalise, normalise, activate, activate, add, add, gate,
     concatenate, concatenate, branch, pool, border, permute, reshape, soften, flatten,
-    cut, cut, shuffle, repeat, unit, enlarge, multiply,
+    cut, cut, shuffle, repeat, unit, reduce, resize, enlarge, multiply,
 )  # fmt: skip
 GROW_ROWS = (classify, classify, activate_row, concatenate_rows)
 

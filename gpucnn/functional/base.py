@@ -49,7 +49,7 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 def dims_of(op: str, dim: Dims) -> tuple[int, ...]:
     """One axis, several, or none as a tuple."""
-    listed = () if dim is None else (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    listed = () if dim is None else tuple(dim) if isinstance(dim, Sequence) else (dim,)
     return tuple(whole(op, "dim", d) for d in listed)
 
 
