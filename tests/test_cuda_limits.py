@@ -53,10 +53,13 @@ from gpucnn.ops import (
     BatchNorm,
     Binary,
     Cast,
+    ChannelShuffle,
     Concat,
     Conv,
     ConvTranspose,
+    DepthToSpace,
     Einsum,
+    Expand,
     Flatten,
     GlobalAvgPool,
     GlobalLpPool,
@@ -80,7 +83,10 @@ from gpucnn.ops import (
     PReLU,
     Reorder,
     Reshape,
+    Slice,
     Softmax,
+    SpaceToDepth,
+    Tile,
     TopK,
     Transpose,
 )
@@ -252,6 +258,12 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     Transpose: (of("five axes", Transpose((4, 2, 0, 3, 1)), FIVE), of("tiles", Transpose((0, 4, 2, 3, 1)), (2, 9, 2, 3, 8))),
     Reshape: (of("an axis split", Reshape((2, 3, 1, 2, 9)), FIVE),),
     Flatten: (of("lines", Flatten(3), FIVE),),
+    Slice: (of("five axes", Slice((1, 0), (3, 2), (2, 4)), FIVE),),
+    Expand: (of("five axes", Expand(FIVE), (2, 1, 2, 3, 3)),),
+    Tile: (of("four axes", Tile((1, 2, 1, 1)), (2, 3, 2, 3)),),
+    ChannelShuffle: (of("channels", ChannelShuffle(2), (2, 6, 3, 4)),),
+    DepthToSpace: (of("channels", DepthToSpace(2), (1, 8, 2, 3)),),
+    SpaceToDepth: (of("channels", SpaceToDepth(2), (1, 3, 4, 2)),),
 }
 """For every op at least a case; for convolutions and pools one for each way through a kernel."""
 
