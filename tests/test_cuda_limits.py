@@ -89,6 +89,7 @@ from gpucnn.ops import (
     Tile,
     TopK,
     Transpose,
+    Unary,
 )
 from gpucnn.spec import spec_of
 
@@ -239,6 +240,7 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     AdaptiveMaxPool: tuple(of(f"more than pixels, {i}", AdaptiveMaxPool((4, 3), i), (2, 8, 3, 4)) for i in (False, True)),
     Activation: (of("five axes", RELU, FIVE),),
     Binary: (of("five axes", Binary("add"), FIVE, FIVE), of("broadcast", Binary("mul"), FIVE, (2, 1, 2, 3, 3))),
+    Unary: (of("five axes", Unary("neg"), FIVE),),
     PReLU: (of("five axes", PReLU(), FIVE, (3, 1, 3, 1)),),
     GLU: (of("five axes", GLU(2), FIVE),),
     Cast: (of("five axes", Cast("float16"), FIVE),),
@@ -268,8 +270,8 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
 """For every op at least a case; for convolutions and pools one for each way through a kernel."""
 
 WALKERS = (
-    Activation, PReLU, GLU, Binary, Cast, BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Softmax, LogSoftmax, TopK, Lookup,
-    Concat, Pad, Identity, Reorder, Transpose,
+    Activation, PReLU, GLU, Unary, Binary, Cast, BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Softmax, LogSoftmax, TopK,
+    Lookup, Concat, Pad, Identity, Reorder, Transpose,
 )  # fmt: skip
 """Ops of kernels that take any strides: there no two elements lie side by side either."""
 

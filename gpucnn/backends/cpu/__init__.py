@@ -35,6 +35,7 @@ from ...ops import (
     MaxPool,
     MaxUnpool,
     MinPool,
+    Normalize,
     Op,
     Pad,
     PReLU,
@@ -59,7 +60,7 @@ from .global_pool import GlobalAvgPoolSum, GlobalExtremePoolReduce, GlobalLpPool
 from .linear import LinearGemm
 from .matmul import EinsumMatmul, MatMulBlas
 from .moving import RouteCopy
-from .norm import GroupNormSums, LayerNormRows, LocalResponseNormLines
+from .norm import GroupNormSums, LayerNormRows, LocalResponseNormLines, NormalizeVectors
 from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
@@ -111,6 +112,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     LayerNorm: (LayerNormRows(),),
     GroupNorm: (GroupNormSums(),),
     LocalResponseNorm: (LocalResponseNormLines(),),
+    Normalize: (NormalizeVectors(),),
     Softmax: (SoftmaxRows(),),
     LogSoftmax: (LogSoftmaxRows(),),
     Lookup: (LookupTake(),),
