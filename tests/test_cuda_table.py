@@ -58,7 +58,7 @@ from gpucnn.ops import (
 
 DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
 WHOLE = "the type is an integer, in which networks move values but compute none"
-NOT_2D = "there is one spatial axis, or three, where images have two"
+VOLUME = "there are three spatial axes, where images have two"
 MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
 POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
 NO_PLACES = "classification networks have no values that name places"
@@ -86,20 +86,18 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
         "...i->i ellipsis summed": NOT_A_PRODUCT, "ni,oij,nj->no": NOT_A_PRODUCT, "ij,jk->ik size 1 stretched": NOT_A_PRODUCT,
         "nij,jk->n lone indices summed": NOT_A_PRODUCT, "...ij,...jk->...ik": NOT_A_PRODUCT,
     },
-    MaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
+    MaxPool: {"float64": DOUBLE, "3-d": VOLUME, "indices 3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE},
     MinPool: {
-        "float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE, "uint8, windows in the padding alone": WHOLE,
+        "float64": DOUBLE, "3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE, "uint8, windows in the padding alone": WHOLE,
     },
-    AvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
-    LpPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
-    GlobalAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
-    GlobalMaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
-    GlobalMinPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
-    GlobalLpPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
-    AdaptiveAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
-    AdaptiveMaxPool: {
-        "float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE,
-    },
+    AvgPool: {"float64": DOUBLE, "3-d": VOLUME},
+    LpPool: {"float64": DOUBLE, "3-d": VOLUME},
+    GlobalAvgPool: {"float64": DOUBLE, "3-d": VOLUME},
+    GlobalMaxPool: {"float64": DOUBLE, "3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE},
+    GlobalMinPool: {"float64": DOUBLE, "3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE},
+    GlobalLpPool: {"float64": DOUBLE, "3-d": VOLUME},
+    AdaptiveAvgPool: {"float64": DOUBLE, "3-d": VOLUME},
+    AdaptiveMaxPool: {"float64": DOUBLE, "3-d": VOLUME, "indices 3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE},
     FractionalMaxPool: {case.id: RARE for case in CASES[FractionalMaxPool]},
     MaxUnpool: {case.id: RARE for case in CASES[MaxUnpool]},
     Activation: {

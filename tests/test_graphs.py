@@ -191,8 +191,11 @@ def pool(net: Net) -> None:
         lambda: F.max_pool2d(x, k, s, k // 2, ceil_mode=ceil),
         lambda: F.min_pool2d(x, k, s, k // 2, ceil_mode=ceil),
         lambda: F.avg_pool2d(x, k, s, k // 2, ceil, net.of(False, True)),
+        lambda: F.lp_pool2d(x, net.of(1, 2, 3), k, s, ceil, k // 2),
         lambda: F.adaptive_avg_pool2d(x, (net.whole(1, 3), 2)),
-        lambda: F.global_avg_pool2d(x),
+        lambda: F.adaptive_max_pool2d(x, (net.whole(1, 3), 2)),
+        lambda: F.fractional_max_pool2d(x, 1, (x.shape[2], -(-x.shape[3] // 2)), seed=net.whole(0, 9)),
+        lambda: net.of(F.global_avg_pool2d, F.global_max_pool2d, F.global_min_pool2d, F.global_lp_pool2d)(x),
     )
     net.maps.append(net.of(*kinds)())
 
@@ -220,6 +223,21 @@ def unit(net: Net) -> None:
     if x.shape[1] % 2 == 0:
         a, b = F.chunk(x, 2, 1)
         net.maps.append(F.channel_shuffle(F.cat((a, F.relu(F.conv2d(b, net.weights(b.shape[1], b.shape[1], 1, 1)))), 1), 2))
+
+
+def reduce(net: Net) -> None:
+    x = net.map()
+    kind = net.of(F.sum, F.mean, F.amax, F.amin, F.logsumexp, F.vector_norm)
+    if net.of(True, False):
+        net.rows.append(F.mean(x, (2, 3)) if net.of(True, False) else kind(x, dim=(-1, 2)))
+    else:
+        net.maps.append(kind(x, dim=net.of((1,), (2, 3), (0,)), keepdim=True))
+
+
+def resize(net: Net) -> None:
+    x = net.map()
+    size, mode = (net.whole(1, 7), net.whole(1, 7)), net.of("nearest", "bilinear", "bicubic")
+    net.maps.append(F.interpolate(x, size, mode=mode, antialias=mode != "nearest" and net.of(True, False)))
 
 
 def border(net: Net) -> None:
@@ -264,7 +282,7 @@ def concatenate_rows(net: Net) -> None:
 GROW = (
     convolve, convolve, pointwise, depthwise, normalise, normalise, activate, activate, add, add, gate,
     concatenate, concatenate, branch, pool, border, permute, reshape, soften, flatten,
-    cut, cut, shuffle, repeat, unit, enlarge, multiply, normalise_by_itself, compute,
+    cut, cut, shuffle, repeat, unit, reduce, resize, enlarge, multiply, normalise_by_itself, compute,
 )  # fmt: skip
 GROW_ROWS = (classify, classify, activate_row, concatenate_rows)
 

@@ -42,6 +42,7 @@ from ...ops import (
     Reduce,
     Reorder,
     Reshape,
+    Resize,
     Slice,
     Softmax,
     SpaceToDepth,
@@ -78,6 +79,7 @@ from .pointwise import (
 )
 from .pool import AvgPoolLines, LpPoolLines, MaxPoolLines, MinPoolLines
 from .reduce import ReduceUfunc
+from .resize import ResizeLines
 from .unpool import MaxUnpoolScatter
 
 __all__ = ["IMPLS", "CpuBackend"]
@@ -122,6 +124,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Flatten: (CopyOnly(),),
     Identity: (CopyOnly(),),
     Reduce: (ReduceUfunc(),),
+    Resize: (ResizeLines(),),
     Slice: (RouteCopy(),),
     Expand: (RouteCopy(),),
     Tile: (RouteCopy(),),
