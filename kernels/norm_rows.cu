@@ -2,18 +2,17 @@
 //              for every row: the sum, the sum of squares of what is left without the mean, the results; all in float32
 // Layout:      x, y any strides, on up to five folded axes of rows and five of a row; weight, bias float32 or null, strides of their own
 // Macros:      HALF; LANES threads a row: 32 for short rows, 256 for long ones; ACROSS = 1: eight rows side by side, for rows whose
-//              elements lie apart while those of their neighbours are near; FLAT = 1: a row is one axis; VEC elements a load, 16 bytes or one
+//              elements lie apart while those of their neighbours are near; FLAT = 1: a row is one axis
 // Launch:      grid ceil(rows / (256/LANES)), block 256
 // Launched by: gpucnn/backends/cuda/norm.py, LayerNormKernel, GroupNormKernel, NormalizeKernel
 // Source:      two passes, so that nothing cancels (Higham 2002, Accuracy and Stability of Numerical Algorithms, 1.9); caches serve the second
-//              and the third reading. A lane takes 16 bytes at a time however they are loaded, so VEC changes no bit; then lanes by halving
+//              and the third reading; each lane adds its every LANES-th element, then lanes by halving
 // Ladder:      not timed on hardware yet
 #include "include/common.cuh"
 #include "include/walk.cuh"
 
 #define THREADS 256
 #define ROWS (THREADS / LANES)
-#define RUN (FLAT && !ACROSS ? 16 / (int)sizeof(elem) : 1)
 
 enum RowKind { CENTRED = 0, UNCENTRED = 1, BY_SUM = 2, BY_ROOT = 3, BY_LARGEST = 4 };
 
@@ -58,26 +57,11 @@ struct Inside {
     __device__ __forceinline__ i64 w(int i) const { return FLAT ? i * w0 : offset_of(at(i), 1, w0, w1, w2, w3, w4); }
 };
 
-__device__ __forceinline__ void load_run(Vec<elem, RUN>& v, const elem* from, const Inside& in, int i, int count) {
-    if (VEC > 1 && count == RUN) v.load(from + i);
-    else {
-#pragma unroll
-        for (int e = 0; e < RUN; e++)
-            if (e < count) v.e[e] = from[in.x(i + e)];
-    }
-}
-
-// v + f(element) over the elements of a lane, in their order.
+// f over the elements of a lane, in their order, from 0 on.
 template <typename F> __device__ __forceinline__ float gather(const elem* from, const Inside& in, int lane, int length, F f) {
     float v = 0.f;
-    for (int i = lane * RUN; i < length; i += LANES * RUN) {
-        Vec<elem, RUN> run;
-        const int count = min(RUN, length - i);
-        load_run(run, from, in, i, count);
-#pragma unroll
-        for (int e = 0; e < RUN; e++)
-            if (e < count) v = f(v, to_float(run.e[e]));
-    }
+#pragma unroll 4
+    for (int i = lane; i < length; i += LANES) v = f(v, to_float(from[in.x(i)]));
     return v;
 }
 
@@ -122,22 +106,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) norm_rows(
         divisor = divisor < eps ? eps : divisor;
     }
     if (row >= rows) return;
-    for (int i = lane * RUN; i < length; i += LANES * RUN) {
-        Vec<elem, RUN> run;
-        const int count = min(RUN, length - i);
-        load_run(run, from, in, i, count);
-#pragma unroll
-        for (int e = 0; e < RUN; e++)
-            if (e < count) {
-                const i64 at = first + in.w(i + e);
-                const float v = (to_float(run.e[e]) - mean) / divisor;
-                run.e[e] = from_float<elem>(fmaf(v, weight ? __ldg(weight + at) : 1.f, bias ? __ldg(bias + at) : 0.f));
-            }
-        if (VEC > 1 && count == RUN) run.store(to + i);
-        else {
-#pragma unroll
-            for (int e = 0; e < RUN; e++)
-                if (e < count) to[in.y(i + e)] = run.e[e];
-        }
+#pragma unroll 2
+    for (int i = lane; i < length; i += LANES) {
+        const i64 at = first + in.w(i);
+        const float v = (to_float(from[in.x(i)]) - mean) / divisor;
+        to[in.y(i)] = from_float<elem>(fmaf(v, weight ? __ldg(weight + at) : 1.f, bias ? __ldg(bias + at) : 0.f));
     }
 }

@@ -109,7 +109,8 @@ def _resized(op: Resize, x: Any, steep: int | None) -> Any:
     y = np.abs(x)
     for axis, (dim, places, weights, _) in enumerate(op.taps(spec_of(x))):
         by = np.full_like(weights, 2) if axis == steep else np.abs(weights)
-        y = sum(np.moveaxis(np.moveaxis(np.take(y, p, dim), dim, -1) * w, -1, dim) for p, w in zip(places.T, by.T))
+        terms = [np.where(w == 0, 0, np.moveaxis(np.take(y, p, dim), dim, -1) * w) for p, w in zip(places.T, by.T)]
+        y = np.moveaxis(sum(terms), -1, dim)
     return y
 
 
@@ -118,7 +119,8 @@ def _resize_error(op: Resize, arrays: Arrays, unit: float, sum_eps: float) -> An
     x = arrays[0]
     sums = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * _resized(op, x, None)
     shifts = (FEW * float(np.finfo(np.float64).eps) * max(x.shape[d], n) for d, n in zip(op.dims, op.sizes))
-    return sums + sum(shift * _resized(op, x, axis) for axis, shift in enumerate(shifts))
+    moved = (shift * _resized(op, x, axis) for axis, shift in enumerate(shifts))
+    return sums + sum(np.where(np.isfinite(m), m, 0) for m in moved)  # Inf where a weight of 0 is none of the sum's
 
 
 def magnitude(op: Op, arrays: Arrays) -> Any:

@@ -75,11 +75,6 @@ def depthwise_launched(m: Macros, arch: int) -> bool:
     return m["VEC"] * (2 if m["HALF"] else 4) >= depthwise.FIXED_BYTES if m["R"] else m["TW"] == 1
 
 
-def rows_launched(m: Macros, arch: int) -> bool:
-    """Wide accesses along one axis; rows side by side have as many lanes each as there are eighths of a block."""
-    return (m["VEC"] == 1 or (m["FLAT"] == 1 and not m["ACROSS"])) and not (m["ACROSS"] and m["LANES"] == 256)
-
-
 def stem_axis(impl: type[ConvStemMma | ConvStemSimt]) -> Axis:
     """Tiles, each with what follows from it."""
     return [{**asdict(tile), **impl()._block(tile)[1]} for tile in STEM_TILES.values()]
@@ -90,7 +85,7 @@ DEPTHWISE_SIZES: Axis = [{"R": r, "S": s, "STRIDE": stride} for r, s in (*depthw
 UNSIZED_POOL = Row((elements(0, 1), [{"R": 0, "S": 0}], one_of("THREADS", pool.THREADS)))
 GLOBAL_POOL = Row((elements(0, 1), one_of("LANES", global_pool.LANES), one_of("STRANDS", global_pool.STRANDS)))
 POOL = Row((elements(0, 1), [{"R": r, "S": s} for r, s in (*pool.SIZES, (0, 0))], one_of("THREADS", pool.THREADS)))
-ROW_AXIS: Axis = [{"HALF": half, "VEC": vec} for half in (0, 1) for vec in (8 if half else 4, 1)]
+ROW_LANES: Axis = [{"LANES": 32, "ACROSS": 0}, {"LANES": 256, "ACROSS": 0}, {"LANES": 32, "ACROSS": 1}]
 ITEM_BYTES = (1, 2, 4, 8, 16)
 
 KERNELS: dict[tuple[str, str], Row] = {
@@ -116,13 +111,14 @@ KERNELS: dict[tuple[str, str], Row] = {
     ("pool_global.cu", "global_lp_pool"): GLOBAL_POOL,
     ("cast.cu", "cast"): Row((one_of("FROM_HALF", 0, 1), one_of("HALF", 0, 1), one_of("VEC", 4, 2, 1))),
     ("elementwise.cu", "activation"): Row((elements(0, 1),)),
+    ("elementwise.cu", "unary"): Row((elements(0, 1),), stack=32),  # digits of an angle beyond 105615, in sine, cosine and tangent
     ("elementwise.cu", "binary"): Row((elements(0, 1),)),
     ("elementwise.cu", "batch_norm"): Row((elements(0, 1),)),
     ("copy.cu", "copy"): Row((one_of("HALF", 0), one_of("SIZE", *ITEM_BYTES))),
     ("copy.cu", "pad"): Row((one_of("HALF", 0), one_of("SIZE", *ITEM_BYTES))),
     ("copy.cu", "pad_mapped"): Row((one_of("HALF", 0), one_of("SIZE", *ITEM_BYTES))),
     ("copy.cu", "transpose"): Row((one_of("HALF", 0), one_of("SIZE", *ITEM_BYTES[:-1]))),  # single elements, never widened
-    ("norm_rows.cu", "norm_rows"): Row((ROW_AXIS, one_of("ACROSS", 0, 1), one_of("FLAT", 0, 1), one_of("LANES", 32, 256)), rows_launched),
+    ("norm_rows.cu", "norm_rows"): Row((one_of("HALF", 0, 1), ROW_LANES, one_of("FLAT", 0, 1))),
     ("norm_neighbours.cu", "norm_neighbours"): Row((one_of("HALF", 0, 1),)),
     ("softmax.cu", "softmax"): Row((one_of("HALF", 0, 1), one_of("LANES", 1, 32, 256))),
     ("softmax.cu", "log_softmax"): Row((one_of("HALF", 0, 1), one_of("LANES", 1, 32, 256))),

@@ -14,12 +14,15 @@ from gpucnn.ops import (
     Binary,
     Conv,
     ConvTranspose,
+    CumSum,
     GlobalAvgPool,
     GlobalLpPool,
     Identity,
     Linear,
     LpPool,
     MaxPool,
+    Reduce,
+    Resize,
     Softmax,
 )
 
@@ -132,6 +135,23 @@ def test_a_sum_is_bounded_in_every_order():
         assert_close(GlobalAvgPool(), (mean,), (x,))
 
 
+@pytest.mark.parametrize("kind", ["sum", "mean", "norm", "sum_square", "logsumexp", "var", "std"])
+def test_bounds_of_reductions_hold_for_float32(kind):
+    """The plainest way in float32 passes, and what the bound allows stays far below the result."""
+    x = (np.random.default_rng(0).standard_normal((5, 700)) + 3).astype(np.float32)
+    op = Reduce(kind, (1,))
+    one = np.float32(x.shape[1])
+    mean = np.add.accumulate(x, 1)[:, -1] / one
+    apart = np.add.accumulate((x - mean[:, None]) ** 2, 1)[:, -1] / (one - 1)
+    plain = {
+        "sum": mean * one, "mean": mean, "norm": np.sqrt(np.add.accumulate(x * x, 1)[:, -1]),
+        "sum_square": np.add.accumulate(x * x, 1)[:, -1],
+        "logsumexp": np.log(np.add.accumulate(np.exp(x), 1)[:, -1]), "var": apart, "std": np.sqrt(apart),
+    }[kind]  # fmt: skip
+    assert_close(op, (plain,), (x,))
+    assert (allowed(op, (x,), plain) < 1e-3 * np.abs(plain)).all()
+
+
 def test_bounds_follow_the_type():
     case = {dtype: conv("types", (1, 3, 5, 5), (2, 3, 3, 3), dtype=dtype) for dtype in ("float16", "float32", "float64")}
     size = {dtype: local_error(c.op, c.arrays(), dtype).max() for dtype, c in case.items()}
@@ -155,6 +175,9 @@ def test_reduction_lengths():
     assert reduction_length(linear("k", (3, 7), 5).op, (np.zeros((3, 7)), np.zeros((5, 7)))) == 7
     assert reduction_length(GlobalAvgPool(), (x,)) == 35
     assert reduction_length(Softmax(-1), (x,)) == 7
+    assert reduction_length(Reduce("sum", (1, -1)), (x,)) == 42
+    assert reduction_length(CumSum(2), (x,)) == 5
+    assert reduction_length(Resize((2, 3), (7, 3), mode="cubic"), (x,)) == 16
 
 
 def test_gamma():

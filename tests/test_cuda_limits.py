@@ -53,10 +53,13 @@ from gpucnn.ops import (
     BatchNorm,
     Binary,
     Cast,
+    ChannelShuffle,
     Concat,
     Conv,
     ConvTranspose,
+    DepthToSpace,
     Einsum,
+    Expand,
     Flatten,
     GlobalAvgPool,
     GlobalLpPool,
@@ -80,9 +83,13 @@ from gpucnn.ops import (
     PReLU,
     Reorder,
     Reshape,
+    Slice,
     Softmax,
+    SpaceToDepth,
+    Tile,
     TopK,
     Transpose,
+    Unary,
 )
 from gpucnn.spec import spec_of
 
@@ -204,12 +211,14 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
         conv("of a product", (2, 16, 3, 4), (8, 16, 3, 3), padding=1, **ALL),
         conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),
         conv("of few channels, several tiles", (2, 3, 3, 20), (7, 3, 3, 3), padding=1, **ALL),
+        conv("of volumes", (2, 16, 3, 3, 4), (8, 16, 2, 3, 3), padding=1, **ALL),
         conv("depthwise", (2, 16, 3, 4), (16, 1, 3, 3), groups=16, padding=1, **ALL),
         conv("depthwise 3x2", (2, 16, 3, 4), (16, 1, 3, 2), groups=16, padding=1, **ALL),
     ),
     LookupConv: (lookup_conv("of few channels", (2, 3, 3, 4), (8, 3, 3, 3), padding=1, **ALL),),
     ConvTranspose: (
         conv_transpose("of products", (2, 16, 3, 4), (16, 8, 3, 3), stride=2, padding=1, **ALL),
+        conv_transpose("of volumes", (2, 16, 2, 3, 4), (16, 8, 2, 3, 2), stride=2, padding=1, **ALL),
         conv_transpose("of few channels", (2, 3, 3, 4), (3, 5, 3, 2), stride=(1, 2), bias=True),
         conv_transpose("depthwise", (2, 16, 3, 4), (16, 1, 3, 3), groups=16, stride=(2, 1), **ALL),
     ),
@@ -231,6 +240,7 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     AdaptiveMaxPool: tuple(of(f"more than pixels, {i}", AdaptiveMaxPool((4, 3), i), (2, 8, 3, 4)) for i in (False, True)),
     Activation: (of("five axes", RELU, FIVE),),
     Binary: (of("five axes", Binary("add"), FIVE, FIVE), of("broadcast", Binary("mul"), FIVE, (2, 1, 2, 3, 3))),
+    Unary: (of("five axes", Unary("neg"), FIVE),),
     PReLU: (of("five axes", PReLU(), FIVE, (3, 1, 3, 1)),),
     GLU: (of("five axes", GLU(2), FIVE),),
     Cast: (of("five axes", Cast("float16"), FIVE),),
@@ -250,12 +260,18 @@ FAR: dict[type[Op], tuple[Case, ...]] = {
     Transpose: (of("five axes", Transpose((4, 2, 0, 3, 1)), FIVE), of("tiles", Transpose((0, 4, 2, 3, 1)), (2, 9, 2, 3, 8))),
     Reshape: (of("an axis split", Reshape((2, 3, 1, 2, 9)), FIVE),),
     Flatten: (of("lines", Flatten(3), FIVE),),
+    Slice: (of("five axes", Slice((1, 0), (3, 2), (2, 4)), FIVE),),
+    Expand: (of("five axes", Expand(FIVE), (2, 1, 2, 3, 3)),),
+    Tile: (of("four axes", Tile((1, 2, 1, 1)), (2, 3, 2, 3)),),
+    ChannelShuffle: (of("channels", ChannelShuffle(2), (2, 6, 3, 4)),),
+    DepthToSpace: (of("channels", DepthToSpace(2), (1, 8, 2, 3)),),
+    SpaceToDepth: (of("channels", SpaceToDepth(2), (1, 3, 4, 2)),),
 }
 """For every op at least a case; for convolutions and pools one for each way through a kernel."""
 
 WALKERS = (
-    Activation, PReLU, GLU, Binary, Cast, BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Softmax, LogSoftmax, TopK, Lookup,
-    Concat, Pad, Identity, Reorder, Transpose,
+    Activation, PReLU, GLU, Unary, Binary, Cast, BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize, Softmax, LogSoftmax, TopK,
+    Lookup, Concat, Pad, Identity, Reorder, Transpose,
 )  # fmt: skip
 """Ops of kernels that take any strides: there no two elements lie side by side either."""
 
@@ -291,9 +307,11 @@ def apart(impl: Impl, case: Case, values: Any, way: str, i: int) -> Any:
     last = range(values.ndim)[::-1]
     axes = [1, *(axis for axis in last if axis != 1)] if values.ndim > 2 and not isinstance(case.op, MatMul) else list(last)
     if isinstance(impl, (ConvIgemmMma, ConvIgemmSimt)) and i in (-1, 3):  # pixels evenly spaced
-        p, q = values.shape[2:]
-        pitch = (1 << 30) + 64
-        return spread(values, (p * q * pitch, 1, q * pitch, pitch))
+        steps, pitch = [], (1 << 30) + 64
+        for size in reversed(values.shape[2:]):
+            steps.insert(0, pitch)
+            pitch *= size
+        return spread(values, (pitch, 1, *steps))
     if isinstance(case.op, (Reshape, Flatten)) and way == ("result" if i == 0 else "input"):
         return np.ascontiguousarray(values)  # one side has no gaps, by plan
     return far(values, axes, way != "nothing side by side")

@@ -10,6 +10,7 @@ from cases import CASES, Case, halved
 from cases.conv import CURVES
 
 from gpucnn.backends.cuda import IMPLS
+from gpucnn.backends.cuda.pointwise import BINARY_CODES, UNARY_CODES
 from gpucnn.ops import (
     GLU,
     Activation,
@@ -51,28 +52,32 @@ from gpucnn.ops import (
     Softmax,
     Tile,
     TopK,
+    Unary,
+    Where,
 )
 
 DOUBLE = "float64 is for comparisons, which the CPU can make: networks run in float32 and float16"
 WHOLE = "the type is an integer, in which networks move values but compute none"
-NOT_2D = "there is one spatial axis, or three, where images have two"
 VOLUME = "there are three spatial axes, where images have two"
 MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
 POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
 NO_PLACES = "classification networks have no values that name places"
 ONE_SIZE = "classification networks do not resize maps"
+ASKED = "a comparison's result or a condition is bool: networks ask for the sake of shapes and masks, and choose little by it"
 RARE_NORM = "vectors are normalised by their length, at times by p 1 or their largest element; nobody has asked for another p"
 RARE = "no network in the zoo has it: the reference is a few gathers, or one sort and a scatter, of CuPy's"
 NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
-
 NOT_A_PRODUCT = "a diagonal, a sum over one operand, a scalar, other than two operands, or a stretched axis: no stack of matrix products"
 
+
+def asked(kind: type[Op]) -> dict[str, str]:
+    """Cases whose result is bool."""
+    return {case.id: ASKED for case in CASES[kind] if case.op.infer(*case.specs)[0].dtype == bool}
+
+
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
-    Conv: {
-        "float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d batch 0": VOLUME, "3-d 1x1x1": VOLUME, "3-d strided groups": VOLUME,
-        "3-d depthwise": VOLUME, "3-d planes in the padding alone": VOLUME, "3-d several blocks": VOLUME, "3-d NaN and Inf": VOLUME,
-    },
-    ConvTranspose: {"float64": DOUBLE, "3-d": VOLUME, "3-d batch 7": VOLUME, "3-d depthwise": VOLUME},
+    Conv: {"float64": DOUBLE},
+    ConvTranspose: {"float64": DOUBLE},
     Linear: {"float64": DOUBLE},
     MatMul: {"float64": DOUBLE, "int32": WHOLE, "uint8 stacks": WHOLE},
     Einsum: {
@@ -81,20 +86,18 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
         "...i->i ellipsis summed": NOT_A_PRODUCT, "ni,oij,nj->no": NOT_A_PRODUCT, "ij,jk->ik size 1 stretched": NOT_A_PRODUCT,
         "nij,jk->n lone indices summed": NOT_A_PRODUCT, "...ij,...jk->...ik": NOT_A_PRODUCT,
     },
-    MaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
+    MaxPool: {"float64": DOUBLE, "3-d": VOLUME, "indices 3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE},
     MinPool: {
-        "float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE, "uint8, windows in the padding alone": WHOLE,
+        "float64": DOUBLE, "3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE, "uint8, windows in the padding alone": WHOLE,
     },
-    AvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
-    LpPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
-    GlobalAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
-    GlobalMaxPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
-    GlobalMinPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE},
-    GlobalLpPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
-    AdaptiveAvgPool: {"float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D},
-    AdaptiveMaxPool: {
-        "float64": DOUBLE, "1-d": NOT_2D, "3-d": NOT_2D, "indices 3-d": NOT_2D, "int32": WHOLE, "uint8": WHOLE,
-    },
+    AvgPool: {"float64": DOUBLE, "3-d": VOLUME},
+    LpPool: {"float64": DOUBLE, "3-d": VOLUME},
+    GlobalAvgPool: {"float64": DOUBLE, "3-d": VOLUME},
+    GlobalMaxPool: {"float64": DOUBLE, "3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE},
+    GlobalMinPool: {"float64": DOUBLE, "3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE},
+    GlobalLpPool: {"float64": DOUBLE, "3-d": VOLUME},
+    AdaptiveAvgPool: {"float64": DOUBLE, "3-d": VOLUME},
+    AdaptiveMaxPool: {"float64": DOUBLE, "3-d": VOLUME, "indices 3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE},
     FractionalMaxPool: {case.id: RARE for case in CASES[FractionalMaxPool]},
     MaxUnpool: {case.id: RARE for case in CASES[MaxUnpool]},
     Activation: {
@@ -108,13 +111,28 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     LogSoftmax: {"float64": DOUBLE},
     TopK: {"float64": DOUBLE, "int32": WHOLE, "uint8": WHOLE},
     Binary: {
-        "add float64": DOUBLE, "sub float64": DOUBLE, "mul float64": DOUBLE, "div float64": DOUBLE,
-        "add int32": WHOLE, "sub int32": WHOLE, "mul int32": WHOLE, "add uint8": WHOLE, "sub uint8": WHOLE, "mul uint8": WHOLE,
+        **{f"{kind} float64": DOUBLE for kind in BINARY_CODES},
+        **{f"{kind} {whole}": WHOLE for kind in BINARY_CODES if kind not in ("div", "atan2") for whole in ("int32", "uint8")},
+        **asked(Binary),
     },
+    Unary: {
+        **{f"{kind} float64": DOUBLE for kind in UNARY_CODES},
+        **{f"{kind} {whole}": WHOLE for kind in ("neg", "abs", "sign", "square") for whole in ("int32", "uint8")},
+        **asked(Unary),
+    },
+    Where: {case.id: ASKED for case in CASES[Where]},
     Cast: {
         "float64 to float16, scalar": DOUBLE, "float64 to float16, rank 2": DOUBLE, "float64 to float16, odd sizes": DOUBLE,
         "float64 to float16, batch 0": DOUBLE, "float64 to float16, batch 7": DOUBLE, "float64 to float16, 1000 channels": DOUBLE,
         "float64 to float16, NaN and Inf": DOUBLE,
+        **{
+            f"{source} to {target}": WHOLE
+            for source, target in (
+                ("float32", "int32"), ("float32", "int8"), ("float16", "int64"), ("float32", "uint8"), ("int32", "float32"),
+                ("int64", "float16"), ("uint8", "float32"), ("int32", "uint8"), ("int32", "int64"), ("float32", "bool"),
+                ("float64", "bool"), ("uint8", "bool"), ("bool", "float32"), ("bool", "int32"),
+            )
+        },
     },
     BatchNorm: {"float64": DOUBLE},
     **{kind: dict.fromkeys((case.id for case in CASES[kind]), POOLED) for kind in (Reduce, ArgReduce, CumSum)},

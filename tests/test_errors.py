@@ -135,7 +135,7 @@ WRONG = {
     "sigmoid type": (lambda: F.sigmoid(z(2, dtype=int)), "sigmoid: x must be floating point, got int64"),
     "activation": (lambda: Activation("swoosh"), "activation: kind must be one of relu, clip, sigmoid, tanh", "got 'swoosh'"),
     "hardtanh": (lambda: F.hardtanh(X, 1, -1), "clip: the lower bound 1.0", "upper bound -1.0"),
-    "binary": (lambda: Binary("pow"), "binary: kind must be one of add, sub, mul, div, got 'pow'"),
+    "binary": (lambda: Binary("plus"), "binary: kind must be one of add, sub, mul, div, floor_divide, ", "got 'plus'"),
     "add shapes": (lambda: F.add(z(2, 3), z(2, 4)), "add: the shapes do not broadcast", "x 2×3 float32", "y 2×4 float32"),
     "add dtype": (lambda: F.add(z(2), z(2, dtype=F64)), "add: x and y must have one dtype", "y 2 float64"),
     "div integers": (lambda: F.div(z(2, dtype=int), z(2, dtype=int)), "div: x and y must be floating point, got int64"),

@@ -95,6 +95,30 @@ def depthwise(net: Net) -> None:
     net.maps.append(F.conv2d(x, net.weights(c, 1, 3, 3), net.weights(c), net.of(1, 2), 1, groups=c))
 
 
+def enlarge(net: Net) -> None:
+    x = net.map()
+    c, groups = x.shape[1], net.of(1, 1, x.shape[1])
+    if x.shape[2] * x.shape[3] > 150:
+        return  # it would be four times as many
+    weight = net.weights(c, net.whole(1, 2), net.whole(1, 4), net.whole(1, 3))
+    bias, padding = net.of(None, net.weights(weight.shape[1] * groups)), net.of(0, 1, "same", ((0, 1), (1, 0)))
+    net.maps.append(F.conv_transpose2d(x, weight, bias, net.of(1, 2, (2, 1)), padding, net.of(0, (1, 0)), groups, net.of(1, 1, 2)))
+
+
+def multiply(net: Net) -> None:
+    """Products of matrices: with a constant on either side, of a map with itself, and over the channels."""
+    x = net.map()
+    c, h, w = x.shape[1:]
+    kinds = (
+        lambda: F.matmul(x, net.weights(net.whole(1, 4), w).T),
+        lambda: F.matmul(net.weights(net.whole(1, 4), h), x),
+        lambda: F.matmul(F.softmax(F.permute(x, (0, 1, 3, 2)), -1), x),
+        lambda: F.einsum("nchw,kc->nkhw", x, net.weights(net.whole(1, 4), c)),
+        lambda: F.einsum("nchw,nchv->ncwv", F.softmax(x, 2), x),
+    )
+    net.maps.append(net.of(*kinds)())
+
+
 def normalise(net: Net) -> None:
     x = net.map()
     c = x.shape[1]
@@ -139,8 +163,11 @@ def pool(net: Net) -> None:
         lambda: F.max_pool2d(x, k, s, k // 2, ceil_mode=ceil),
         lambda: F.min_pool2d(x, k, s, k // 2, ceil_mode=ceil),
         lambda: F.avg_pool2d(x, k, s, k // 2, ceil, net.of(False, True)),
+        lambda: F.lp_pool2d(x, net.of(1, 2, 3), k, s, ceil, k // 2),
         lambda: F.adaptive_avg_pool2d(x, (net.whole(1, 3), 2)),
-        lambda: F.global_avg_pool2d(x),
+        lambda: F.adaptive_max_pool2d(x, (net.whole(1, 3), 2)),
+        lambda: F.fractional_max_pool2d(x, 1, (x.shape[2], -(-x.shape[3] // 2)), seed=net.whole(0, 9)),
+        lambda: net.of(F.global_avg_pool2d, F.global_max_pool2d, F.global_min_pool2d, F.global_lp_pool2d)(x),
     )
     net.maps.append(net.of(*kinds)())
 
@@ -168,6 +195,21 @@ def unit(net: Net) -> None:
     if x.shape[1] % 2 == 0:
         a, b = F.chunk(x, 2, 1)
         net.maps.append(F.channel_shuffle(F.cat((a, F.relu(F.conv2d(b, net.weights(b.shape[1], b.shape[1], 1, 1)))), 1), 2))
+
+
+def reduce(net: Net) -> None:
+    x = net.map()
+    kind = net.of(F.sum, F.mean, F.amax, F.amin, F.logsumexp, F.vector_norm)
+    if net.of(True, False):
+        net.rows.append(F.mean(x, (2, 3)) if net.of(True, False) else kind(x, dim=(-1, 2)))
+    else:
+        net.maps.append(kind(x, dim=net.of((1,), (2, 3), (0,)), keepdim=True))
+
+
+def resize(net: Net) -> None:
+    x = net.map()
+    size, mode = (net.whole(1, 7), net.whole(1, 7)), net.of("nearest", "bilinear", "bicubic")
+    net.maps.append(F.interpolate(x, size, mode=mode, antialias=mode != "nearest" and net.of(True, False)))
 
 
 def border(net: Net) -> None:
@@ -212,7 +254,7 @@ def concatenate_rows(net: Net) -> None:
 GROW = (
     convolve, convolve, pointwise, depthwise, normalise, normalise, activate, activate, add, add, gate,
     concatenate, concatenate, branch, pool, border, permute, reshape, soften, flatten,
-    cut, cut, shuffle, repeat, unit,
+    cut, cut, shuffle, repeat, unit, reduce, resize, enlarge, multiply,
 )  # fmt: skip
 GROW_ROWS = (classify, classify, activate_row, concatenate_rows)
 

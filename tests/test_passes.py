@@ -681,6 +681,42 @@ def test_names_are_unique():
         (lambda x: F.cat([x, x], 1), True),
         (lambda x: F.pad(x, (1, 1)), True),
         (lambda x: F.max_pool2d(x, 2, return_indices=True)[1], True),
+        (lambda x: x[:, 1:3, ::2], True),
+        (lambda x: x[:, 0], True),
+        (lambda x: F.cat(F.chunk(x, 2, 1)[::-1], 1), True),
+        (lambda x: F.channel_shuffle(x, 2), True),
+        (lambda x: F.pixel_shuffle(x, 2), True),
+        (lambda x: F.flip(x, (1, 3)), True),
+        (lambda x: F.tile(x, (2, 1, 1)), True),
+        (lambda x: F.expand(x[:, :, :1], x.shape), True),
+        (lambda x: F.mean(x, (2, 3)), True),
+        (lambda x: F.amax(x, (1, -1), keepdim=True), True),
+        (lambda x: F.argmax(x, 1), True),
+        (lambda x: F.cumsum(x, 2), True),
+        (lambda x: F.index_select(x, 1, np.array([2, 0])), True),
+        (lambda x: F.gather(x, 1, F.argmax(x, 1, True)), True),
+        (lambda x: F.embedding(F.argmax(x, 1), w(4, 3)), True),
+        (lambda x: F.interpolate(x, 9, mode="bilinear"), True),
+        (lambda x: F.pad(x, (-1, 1)), True),
+        (lambda x: F.squeeze(F.unsqueeze(x, 2), 2), True),
+        (lambda x: F.stack([x, x], 1), True),
+        (lambda x: x[:1], False),
+        (lambda x: x[::-1], False),
+        (lambda x: x[0], False),
+        (lambda x: F.flip(x, 0), False),
+        (lambda x: F.roll(x, 1, 0), False),
+        (lambda x: F.tile(x, (2, 1, 1, 1)), False),
+        (lambda x: F.expand(F.unsqueeze(x, 0), (2, *x.shape)), False),
+        (lambda x: F.mean(x), False),
+        (lambda x: F.sum(x, (0, 1), keepdim=True), False),
+        (lambda x: F.argmax(x, 0), False),
+        (lambda x: F.argmax(x), False),
+        (lambda x: F.cumsum(x, 0), False),
+        (lambda x: F.sort(x, 0)[0], False),
+        (lambda x: F.index_select(x, 0, np.array([1, 0])), False),
+        (lambda x: F.gather(x, 1, np.zeros((2, 1, 5, 7), int)), False),
+        (lambda x: F.embedding(np.array([0, 1]), F.flatten(x, 1)), False),
+        (lambda x: F.stack([x, x], 0), False),
         (lambda x: F.softmax(x, 0), False),
         (lambda x: F.softmax(x, -4), False),
         (lambda x: F.flatten(x, 0), False),
@@ -708,3 +744,46 @@ def test_truth_of_a_layer_is_its_value_before_fusion():
     y = Planned(graph).run(feeds)
     for name, layer in (("conv", "conv2d"), ("norm", "batch_norm"), ("0", "relu")):
         assert_true(y[name], expected[layer])
+
+
+# -- parts of a value
+
+
+def halves(x):
+    """A convolution makes the map, channels last."""
+    a, b = F.chunk(conv(x), 2, 1)
+    return F.relu(a), conv(b)
+
+
+@pytest.mark.parametrize(
+    ("forward", "copied"),
+    [
+        (halves, False),
+        (lambda x: tuple(F.max_pool2d(part, 2) for part in F.split(conv(x), [1, 0, 3], 1) if 0 not in part.shape), False),
+        (lambda x: tuple(F.relu(part) for part in F.chunk(conv(x), 2)), False),
+        (lambda x: F.max_pool2d(conv(x)[1:, 2:], 2), False),
+        (lambda x: F.relu(conv(x)[:, :2][:, 1:]), False),
+        (lambda x: F.relu(F.cat([conv(x), conv(x)], 1)[:, 2:6]), False),
+        (lambda x: conv(x)[:, ::2], True),  # channels that do not lie side by side
+        (lambda x: conv(x)[:, :, 1:], True),
+        (lambda x: conv(x)[::-1], True),
+        (lambda x: F.tanh(x)[:, :2], True),  # in logical order the channels of an image are no run of pixels
+        (lambda x: F.cat([conv(x)[:, :2], conv(x)], 1), True),  # it has a place in the whole
+    ],
+)
+def test_a_run_of_images_or_channels_is_a_view(forward, copied):
+    made = verify(record(forward, X))
+    assert ("slice" in made.ops) == copied
+    verify(record(forward, X), passes=LAY_OUT)
+
+
+def test_a_part_keeps_the_whole_alive():
+    """Nothing may be written over the other half while one half is still to be read."""
+
+    def forward(x):
+        y = conv(x, padding=1)
+        a, b = F.chunk(y, 2, 1)
+        c = F.relu(b)
+        return c + F.tanh(a), F.sigmoid(y)
+
+    verify(record(forward, X))

@@ -16,7 +16,7 @@ from ..spec import Array, Spec, spec_of
 
 __all__ = [
     "Dims", "Padding1", "Padding2", "Padding3", "Size1", "Size2", "Size3", "T", "activate", "apply_op", "dims_of", "dtype_of", "known",
-    "of_axes", "padding_of", "pair", "reduce", "shape_of", "whole", "windows_of",
+    "of_axes", "padding_of", "reduce", "shape_of", "whole", "windows_of",
 ]  # fmt: skip
 
 T = TypeVar("T", Array, Value)
@@ -49,7 +49,7 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 def dims_of(op: str, dim: Dims) -> tuple[int, ...]:
     """One axis, several, or none as a tuple."""
-    listed = () if dim is None else (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    listed = () if dim is None else tuple(dim) if isinstance(dim, Sequence) else (dim,)
     return tuple(whole(op, "dim", d) for d in listed)
 
 
@@ -89,12 +89,6 @@ def of_axes(op: str, name: str, value: Any, axes: int) -> tuple[int, ...]:
     if len(items) != axes or not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in items):
         raise ShapeError(f"{op}: {name} must be an int or {_AXES[axes]}, got {value!r}")
     return tuple(int(v) for v in items)
-
-
-def pair(op: str, name: str, value: Any) -> tuple[int, int]:
-    """``value`` for both axes of an image."""
-    h, w = of_axes(op, name, value, 2)
-    return h, w
 
 
 def padding_of(op: str, value: Any, axes: int = 2) -> Padding:

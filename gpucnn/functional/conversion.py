@@ -63,7 +63,7 @@ def cast(x: Any, dtype: Any) -> Any:
     Parameters
     ----------
     x : array, any shape
-    dtype : dtype or its name
+    dtype : str, type or numpy.dtype
         bool, an integer type or a floating-point type.
 
     Returns

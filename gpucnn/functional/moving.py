@@ -11,18 +11,9 @@ from ..ops import Concat, Expand, Reshape, Slice, Tile
 from ..ops.base import normalise_dim
 from ..ops.moving import BEFORE
 from ..spec import shape_text
-from .base import T, apply_op, shape_of, whole
+from .base import T, apply_op, dims_of, shape_of, whole
 
 __all__ = ["chunk", "expand", "flip", "narrow", "repeat", "roll", "split", "tile"]
-
-
-def _dims(op: str, dims: int | Sequence[int], ndim: int) -> tuple[int, ...]:
-    """One axis or several, counted from the front, each once."""
-    listed = (dims,) if isinstance(dims, (int, np.integer)) else tuple(dims)
-    found = tuple(normalise_dim(op, whole(op, "dim", d), ndim) for d in listed)
-    if len(set(found)) < len(found):
-        raise ShapeError(f"{op}: dims must name each axis once, got {tuple(listed)}")
-    return found
 
 
 def narrow(x: T, dim: int, start: int, length: int) -> T:
@@ -301,7 +292,7 @@ def flip(x: T, dims: int | Sequence[int]) -> T:
     array([[2, 1],
            [4, 3]])
     """
-    axes = _dims("flip", dims, len(shape_of(x)))
+    axes = dims_of("flip", dims)
     y: T = apply_op(Slice((-1,) * len(axes), (BEFORE,) * len(axes), axes, (-1,) * len(axes)), x)[0]
     return y
 
@@ -342,14 +333,13 @@ def roll(x: T, shifts: int | Sequence[int], dims: int | Sequence[int] | None = N
         row = apply_op(Reshape((-1,) if 0 not in shape else (0,)), x)[0]
         y: T = apply_op(Reshape(shape), roll(row, shifts, 0))[0]
         return y
-    axes = (dims,) if isinstance(dims, (int, np.integer)) else tuple(dims)
-    steps = (shifts,) if isinstance(shifts, (int, np.integer)) else tuple(shifts)
+    axes, steps = dims_of("roll", dims), dims_of("roll", shifts)
     if len(axes) != len(steps):
         raise ShapeError(f"roll: shifts and dims must be of one length, got {steps} and {axes}")
     for axis, step in zip(axes, steps):
-        dim = normalise_dim("roll", whole("roll", "dim", axis), len(shape))
+        dim = normalise_dim("roll", axis, len(shape))
         n = shape[dim]
-        at = -whole("roll", "shift", step) % n if n else 0
+        at = -step % n if n else 0
         if at:
             parts = [apply_op(Slice((a,), (b,), (dim,)), x)[0] for a, b in ((at, n), (0, at))]
             x = apply_op(Concat(dim), *parts)[0]

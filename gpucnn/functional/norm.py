@@ -51,7 +51,7 @@ def batch_norm(x: T, running_mean: Any, running_var: Any, weight: Any = None, bi
 
 def _row(op: str, x: Any, normalized_shape: int | Sequence[int]) -> int:
     """How many axes ``normalized_shape`` names; raises unless they are the last ones of x."""
-    given = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
+    given = tuple(normalized_shape) if isinstance(normalized_shape, Sequence) else (normalized_shape,)
     row = tuple(whole(op, "each size of normalized_shape", n) for n in given)
     shape = tuple(int(n) for n in (x.shape if hasattr(x, "shape") else np.shape(x)))
     if not row or row != shape[len(shape) - len(row) :]:

@@ -37,7 +37,7 @@ def sum(x: T, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> 
         All axes if not given, or empty.
     keepdim : bool
         Whether the axes stay, of size 1.
-    dtype : data type, optional
+    dtype : str or numpy.dtype, optional
         To convert to before adding; if not given, int64 for integers and bools, else that of x.
 
     Returns
@@ -74,7 +74,7 @@ def mean(x: T, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) ->
         All axes if not given, or empty.
     keepdim : bool
         Whether the axes stay, of size 1.
-    dtype : data type, optional
+    dtype : str or numpy.dtype, optional
         To convert to before.
 
     Returns
@@ -119,7 +119,7 @@ def prod(x: T, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) ->
         All axes if not given, or empty. (PyTorch takes one.)
     keepdim : bool
         Whether the axes stay, of size 1.
-    dtype : data type, optional
+    dtype : str or numpy.dtype, optional
         To convert to before; if not given, int64 for integers and bools, else that of x.
 
     Returns
@@ -295,7 +295,7 @@ def cumsum(x: T, dim: int, *, dtype: Any = None) -> T:
     ----------
     x : array, any shape but ()
     dim : int
-    dtype : data type, optional
+    dtype : str or numpy.dtype, optional
         To convert to before; if not given, int64 for integers and bools, else that of x.
 
     Returns

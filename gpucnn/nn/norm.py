@@ -50,6 +50,12 @@ class BatchNorm1d(Module):
         Taken for PyTorch's sake; only training knows it.
     affine : bool
         Whether there are weight and bias.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> BatchNorm1d(2, eps=0.0)(np.float32([[3, -1]]))
+    array([[ 3., -1.]], dtype=float32)
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
@@ -75,6 +81,12 @@ class BatchNorm2d(Module):
         Taken for PyTorch's sake; only training knows it.
     affine : bool
         Whether there are weight and bias.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> BatchNorm2d(1, eps=0.0)(np.float32([[[[3, -1]]]]))
+    array([[[[ 3., -1.]]]], dtype=float32)
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
@@ -100,6 +112,12 @@ class BatchNorm3d(Module):
         Taken for PyTorch's sake; only training knows it.
     affine : bool
         Whether there are weight and bias.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> BatchNorm3d(1, eps=0.0)(np.float32([[[[[3, -1]]]]]))
+    array([[[[[ 3., -1.]]]]], dtype=float32)
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
@@ -216,6 +234,13 @@ class InstanceNorm1d(Module):
         Whether there are weight and bias.
     track_running_stats : bool
         Whether the statistics of training take the place of the input's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> InstanceNorm1d(2, eps=0.0)(np.float32([[[1, 3], [10, 50]]]))
+    array([[[-1.,  1.],
+            [-1.,  1.]]], dtype=float32)
     """
 
     def __init__(
@@ -251,6 +276,12 @@ class InstanceNorm2d(Module):
         Whether there are weight and bias.
     track_running_stats : bool
         Whether the statistics of training take the place of the input's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> InstanceNorm2d(1, eps=0.0)(np.float32([[[[1, 3]]]]))
+    array([[[[-1.,  1.]]]], dtype=float32)
     """
 
     def __init__(
@@ -286,6 +317,12 @@ class InstanceNorm3d(Module):
         Whether there are weight and bias.
     track_running_stats : bool
         Whether the statistics of training take the place of the input's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> InstanceNorm3d(1, eps=0.0)(np.float32([[[[[1, 3]]]]]))
+    array([[[[[-1.,  1.]]]]], dtype=float32)
     """
 
     def __init__(

@@ -85,7 +85,7 @@ class Dropout(Module):
 
 
 class Identity(Module):
-    """x as it is.
+    """x as it is, as :func:`gpucnn.functional.dropout` gives it at inference.
 
     Examples
     --------

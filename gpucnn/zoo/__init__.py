@@ -32,21 +32,52 @@ __all__ = ["ENTRIES", "Entry", "create", "entry", "list"]
 def list(pattern: str = "*") -> builtins.list[str]:
     """Names of the architectures that match a shell pattern.
 
+    Parameters
+    ----------
+    pattern : str
+        With ``*``, ``?`` and ``[…]``; case does not matter.
+
+    Returns
+    -------
+    list of str
+        In the order of the table; empty where nothing matches.
+
+    Raises
+    ------
+    ModelError
+        The pattern is no string.
+
     Examples
     --------
     >>> list("*lite[01]")
     ['efficientnet_lite0', 'efficientnet_lite1']
     """
+    if not isinstance(pattern, str):
+        raise ModelError(f"zoo.list: pattern must be a string such as 'resnet*', got {pattern!r}")
     return [name for name in ENTRIES if fnmatchcase(name, pattern.lower())]
 
 
 def entry(name: str) -> Entry:
     """Look an architecture up.
 
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Entry
+        How to build it, its preprocessing, and its published numbers.
+
     Raises
     ------
     ModelError
         There is none of this name; the message has the nearest names.
+
+    Examples
+    --------
+    >>> entry("resnet50").parameters
+    25557032
     """
     if not isinstance(name, str):
         raise ModelError(f"a model of the zoo is named by a string, got {name!r}")
@@ -88,6 +119,11 @@ def create(
     ------
     ModelError
         The name is unknown (with near matches), or the weights cannot be read or do not fit.
+
+    Examples
+    --------
+    >>> create("mobilenet_v2", num_classes=5).state_shapes()["classifier.1.weight"]
+    (5, 1280)
     """
     architecture = entry(name)
     for argument, value in (("num_classes", num_classes), ("in_channels", in_channels)):

@@ -82,6 +82,7 @@ _MAX_POOL = (
     pool(MaxPool, "indices of -Inf", (2, 8, 5, 5), 3, 2, 1, return_indices=True, fill="lowest"),
     pool(MaxPool, "indices of windows in the padding alone", (1, 6, 3, 3), 2, 2, 4, return_indices=True),
     pool(MaxPool, "indices 1000 channels", (2, 1000, 5, 4), (2, 3), 2, 1, ceil_mode=True, dilation=2, return_indices=True),
+    pool(MaxPool, "indices 1-d", (2, 3, 11), 3, 2, 1, return_indices=True),
     pool(MaxPool, "indices 3-d", (2, 3, 5, 4, 6), 2, return_indices=True),
 )
 
@@ -211,6 +212,7 @@ _ADAPTIVE_MAX = (
     of("indices of -Inf", AdaptiveMaxPool((3, 2), True), (2, 8, 5, 5), fill="lowest"),
     of("indices of more windows than pixels", AdaptiveMaxPool((7, 9), True), (2, 3, 5, 4)),
     of("indices 1000 channels", AdaptiveMaxPool((2, 3), True), (2, 1000, 5, 4)),
+    of("indices 1-d", AdaptiveMaxPool((4,), True), (2, 3, 11)),
     of("indices 3-d", AdaptiveMaxPool((2, 3, 4), True), (2, 3, 5, 4, 6)),
 )
 

@@ -35,12 +35,14 @@ from ...ops import (
     MaxPool,
     MaxUnpool,
     MinPool,
+    Normalize,
     Op,
     Pad,
     PReLU,
     Reduce,
     Reorder,
     Reshape,
+    Resize,
     Slice,
     Softmax,
     SpaceToDepth,
@@ -58,7 +60,7 @@ from .global_pool import GlobalAvgPoolSum, GlobalExtremePoolReduce, GlobalLpPool
 from .linear import LinearGemm
 from .matmul import EinsumMatmul, MatMulBlas
 from .moving import RouteCopy
-from .norm import GroupNormSums, LayerNormRows, LocalResponseNormLines
+from .norm import GroupNormSums, LayerNormRows, LocalResponseNormLines, NormalizeVectors
 from .pointwise import (
     ActivationInPlace,
     BatchNormScale,
@@ -77,6 +79,7 @@ from .pointwise import (
 )
 from .pool import AvgPoolLines, LpPoolLines, MaxPoolLines, MinPoolLines
 from .reduce import ReduceUfunc
+from .resize import ResizeLines
 from .unpool import MaxUnpoolScatter
 
 __all__ = ["IMPLS", "CpuBackend"]
@@ -109,6 +112,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     LayerNorm: (LayerNormRows(),),
     GroupNorm: (GroupNormSums(),),
     LocalResponseNorm: (LocalResponseNormLines(),),
+    Normalize: (NormalizeVectors(),),
     Softmax: (SoftmaxRows(),),
     LogSoftmax: (LogSoftmaxRows(),),
     Lookup: (LookupTake(),),
@@ -120,6 +124,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Flatten: (CopyOnly(),),
     Identity: (CopyOnly(),),
     Reduce: (ReduceUfunc(),),
+    Resize: (ResizeLines(),),
     Slice: (RouteCopy(),),
     Expand: (RouteCopy(),),
     Tile: (RouteCopy(),),

@@ -11,6 +11,7 @@ from ...ops import AdaptiveAvgPool, AdaptiveMaxPool
 from ...ops.adaptive import adaptive_window
 from ...spec import Array, Spec
 from ..base import Call, Impl
+from ..unit_axis import takes_lines
 from .backend import CpuBackend, Scratch
 
 __all__ = ["AdaptiveAvgPoolLines", "AdaptiveMaxPoolLines"]
@@ -43,6 +44,7 @@ def _bind(backend: CpuBackend, x: Array, out: Array, workspace: Sequence[Any], u
     return backend.schedule(tasks, parts)
 
 
+@takes_lines
 class AdaptiveAvgPoolLines(Impl):
     """Sums of whole lines, then a product with the reciprocal of each window's count."""
 
@@ -66,6 +68,7 @@ class AdaptiveAvgPoolLines(Impl):
         return _bind(backend, inputs[0], outputs[0], workspace, np.add, scale)
 
 
+@takes_lines
 class AdaptiveMaxPoolLines(Impl):
     """Maxima of whole lines; ``numpy.maximum`` lets NaN through."""
 

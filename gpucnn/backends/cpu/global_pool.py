@@ -10,12 +10,14 @@ import numpy as np
 from ...ops import GlobalAvgPool, GlobalLpPool, GlobalMaxPool, GlobalMinPool
 from ...spec import Spec
 from ..base import Call, Impl
+from ..unit_axis import takes_lines
 from .backend import CpuBackend, Scratch
 from .power import HIGHEST_POWER, doubles, raised, rooted
 
 __all__ = ["GlobalAvgPoolSum", "GlobalExtremePoolReduce", "GlobalLpPoolSum"]
 
 
+@takes_lines
 class GlobalAvgPoolSum(Impl):
     """One sum over the pixels of each image."""
 
@@ -73,6 +75,7 @@ class GlobalExtremePoolReduce(Impl):
         return call
 
 
+@takes_lines
 class GlobalLpPoolSum(Impl):
     """One sum over the powers of the pixels of each image, and the root; in float64, which they do not leave."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
 
-from ...ops import GroupNorm, LayerNorm, LocalResponseNorm
+from ...ops import GroupNorm, LayerNorm, LocalResponseNorm, Normalize
 from ...spec import Array, Spec
 from ..base import Call, Impl, in_order
 from .backend import CpuBackend, Scratch, copy
 
-__all__ = ["GroupNormSums", "LayerNormRows", "LocalResponseNormLines"]
+__all__ = ["GroupNormSums", "LayerNormRows", "LocalResponseNormLines", "NormalizeVectors"]
 
 _BLOCK = 1 << 14  # elements of a block of rows: 64 KB, so that every pass but the first finds it in the second-level cache
 _ROW_ALONE = 1 << 12  # elements of a row that is summed alone: NumPy sums longer ones in pieces, which may differ in company
@@ -258,3 +258,39 @@ def _raise(x: Array, power: float, scratch: Array) -> None:
         np.sqrt(x, out=x)
     elif power != 1:
         np.power(x, np.float32(power), out=x)
+
+
+class NormalizeVectors(Impl):
+    """Magnitudes or squares in the result's place, their sum or maximum, the quotient."""
+
+    name = "normalize_vectors"
+    numerics = "sum over dim"
+
+    def supports(self, op: Normalize, x: Spec) -> bool:
+        """Norms with p 1, 2 and infinity of float32."""
+        return x.dtype == np.float32 and op.p in (1, 2, inf)
+
+    def workspace(self, op: Normalize, x: Spec) -> int:
+        """The norms."""
+        return 4 * prod(n for axis, n in enumerate(x.shape) if axis != op.dim % x.ndim) + 64
+
+    def bind(
+        self, backend: CpuBackend, op: Normalize, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Five calls."""
+        x, y, dim = inputs[0], outputs[0], op.dim % inputs[0].ndim
+        norm = Scratch(workspace[0]).take(*(1 if axis == dim else n for axis, n in enumerate(x.shape)))
+        reduce, eps = (np.maximum if op.p == inf else np.add).reduce, np.float32(op.eps)
+
+        def call() -> None:
+            if op.p == 2:
+                np.multiply(x, x, out=y)
+            else:
+                np.abs(x, out=y)
+            reduce(y, axis=dim, keepdims=True, out=norm)
+            if op.p == 2:
+                np.sqrt(norm, out=norm)
+            np.maximum(norm, eps, out=norm)
+            np.divide(x, norm, out=y)
+
+        return call

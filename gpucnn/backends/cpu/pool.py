@@ -12,6 +12,7 @@ import numpy as np
 from ...ops import AvgPool, LpPool, MaxPool, MinPool
 from ...spec import Array, Spec
 from ..base import Call, Impl
+from ..unit_axis import takes_lines
 from .backend import CpuBackend, Scratch
 from .frame import Frame
 from .gemm import Block, blocks
@@ -80,6 +81,7 @@ def _bind_extreme(
     return backend.schedule(tasks, parts)
 
 
+@takes_lines
 class MaxPoolLines(Impl):
     """Running maximum of whole lines; ``numpy.maximum`` lets NaN through."""
 
@@ -101,6 +103,7 @@ class MaxPoolLines(Impl):
         return _bind_extreme(backend, op, inputs[0], outputs[0], workspace, np.maximum, -np.inf)
 
 
+@takes_lines
 class MinPoolLines(Impl):
     """Running minimum of whole lines; ``numpy.minimum`` lets NaN through."""
 
@@ -122,6 +125,7 @@ class MinPoolLines(Impl):
         return _bind_extreme(backend, op, inputs[0], outputs[0], workspace, np.minimum, np.inf)
 
 
+@takes_lines
 class AvgPoolLines(Impl):
     """Running sum of whole lines, then a product with the reciprocal of each window's count."""
 
@@ -157,6 +161,7 @@ def _scale(x: Array, by: Array) -> Call:
     return lambda: np.multiply(x, by, out=x)
 
 
+@takes_lines
 class LpPoolLines(Impl):
     """Powers of every pixel once, their running sum by whole lines, and the root; in float64, which they do not leave."""
 

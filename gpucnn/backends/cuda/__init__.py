@@ -45,6 +45,7 @@ from ...ops import (
     Tile,
     TopK,
     Transpose,
+    Unary,
 )
 from ..base import Impl
 from .adaptive import AdaptiveAvgPoolDirect, AdaptiveMaxPoolDirect
@@ -57,7 +58,7 @@ from .layout import ConcatKernel, CopyKernel, PadKernel, RouteKernel
 from .linear import LinearCublas
 from .matmul import EinsumCublas, MatMulCublas
 from .norm import GroupNormKernel, LayerNormKernel, LocalResponseNormKernel, NormalizeKernel
-from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, GLUKernel, LookupKernel, PReLUKernel
+from .pointwise import ActivationKernel, BatchNormKernel, BinaryKernel, CastKernel, GLUKernel, LookupKernel, PReLUKernel, UnaryKernel
 from .pool import AvgPoolDirect, LpPoolDirect, MaxPoolDirect, MinPoolDirect
 from .softmax import LogSoftmaxKernel, SoftmaxKernel
 from .stem import ConvStemMma, ConvStemSimt
@@ -82,6 +83,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     AdaptiveAvgPool: (AdaptiveAvgPoolDirect(),),
     AdaptiveMaxPool: (AdaptiveMaxPoolDirect(),),
     Activation: (ActivationKernel(),),
+    Unary: (UnaryKernel(),),
     PReLU: (PReLUKernel(),),
     GLU: (GLUKernel(),),
     Binary: (BinaryKernel(),),

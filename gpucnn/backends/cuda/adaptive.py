@@ -9,6 +9,7 @@ from ...errors import LimitError
 from ...ops import AdaptiveAvgPool, AdaptiveMaxPool
 from ...spec import Array, Spec
 from ..base import Call, Impl
+from ..unit_axis import takes_lines
 from .backend import CudaBackend, launch
 from .geometry import divisor, scalars
 from .pool import MOST_ITEMS, THREADS, is_float_2d, macros_of, place_arguments, spots_of, width_of
@@ -30,6 +31,7 @@ def _launch(
     return launch(backend.kernel("pool.cu", function, **macros_of(x, vec)), grid, (THREADS, 1, 1), (*args, *more))
 
 
+@takes_lines
 class AdaptiveAvgPoolDirect(Impl):
     """``adaptive_avg_pool`` of ``kernels/pool.cu``: float32 and float16."""
 
@@ -47,6 +49,7 @@ class AdaptiveAvgPoolDirect(Impl):
         return _launch(backend, "adaptive_avg_pool", op, inputs[0], outputs)
 
 
+@takes_lines
 class AdaptiveMaxPoolDirect(Impl):
     """``adaptive_max_pool`` and ``adaptive_max_pool_places`` of ``kernels/pool.cu``: float32 and float16."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ...errors import LimitError
 from ...ops import Conv
 from ...spec import Array, Spec
-from ..base import Call, Impl, Packed
+from ..base import Call, Impl, Packed, in_order
 from ..unit_axis import takes_lines
 from .backend import CudaBackend, activation_arguments, launch
 from .driver import Dim3, Limits
@@ -203,17 +204,17 @@ class _ConvIgemm(Impl):
     dtype: np.dtype[Any] = np.dtype(np.float32)
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
-        """Every 2-d convolution of the kernel's dtype."""
-        return x.dtype == self.dtype and x.ndim == 4
+        """Every convolution of the kernel's dtype in two or three dimensions."""
+        return x.dtype == self.dtype and x.ndim in (4, 5)
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
-        """Weight as (groups, k padded, r·s·c padded) in the order of the sum; bias as float32 (groups, k padded)."""
+        """Weight as (groups, k padded, t·r·s·c padded) in the order of the sum; bias as float32 (groups, k padded)."""
         weight, bias, rest = constants[1], constants[2] if len(constants) > 2 else None, constants[3:]
-        k, c, r, s = weight.shape
-        per, depth = k // op.groups, r * s * c
+        k, c, *kernel = weight.shape
+        per, depth = k // op.groups, prod(kernel) * c
         k_padded = -(-per // K_PADDED) * K_PADDED
         packed = np.zeros((op.groups, k_padded, -(-depth // D_PADDED) * D_PADDED), self.dtype)
-        krsc = on_host(weight).reshape(op.groups, per, c, r, s).transpose(0, 1, 3, 4, 2)
+        krsc = np.moveaxis(on_host(weight).reshape(op.groups, per, c, *kernel), 2, -1)
         packed[:, :per, :depth] = krsc.reshape(op.groups, per, depth)
         shift = None
         if bias is not None:
@@ -224,19 +225,43 @@ class _ConvIgemm(Impl):
     def bind(
         self, backend: CudaBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
-        """One launch."""
+        """One launch; for a volume one for every plane of the result."""
+        if inputs[0].ndim == 4:
+            return self._launch(backend, *_arguments(backend, op, inputs, outputs[0]), op)
+        x, packed, bias, residual = (*inputs, None, None)[:4]
+        out, kernel = outputs[0], packed.shape[2:]
+        (front, _), *around = op.pads(Spec(tuple(x.shape), x.dtype), Spec(packed.shape, x.dtype))
+        flat = replace(op, stride=op.stride[1:], padding=tuple(around), dilation=op.dilation[1:])
+        step, calls = int(x.strides[2]) // x.dtype.itemsize, []
+        for i, z in np.ndindex(out.shape[0], out.shape[2]):
+            met = [z * op.stride[0] + t * op.dilation[0] - front for t in range(kernel[0])]
+            planes = [plane * step if 0 <= plane < x.shape[2] else None for plane in met]
+            added = None if residual is None else residual[i : i + 1, :, z]
+            product, args = _arguments(backend, flat, (x[i : i + 1, :, 0], packed, bias, added), out[i : i + 1, :, z], planes)
+            calls.append(self._launch(backend, product, args, flat))
+        return in_order(calls)
+
+    def _launch(self, backend: CudaBackend, product: Product, args: tuple[Any, ...], op: Conv) -> Call:
+        """With the tile that suits the product."""
         raise NotImplementedError
 
 
-def _taps(depth: int, padded: int, c: int, s: int, dilation: tuple[int, int], strides: Strides, vec: int) -> np.ndarray[Any, Any]:
-    """For every ``vec`` elements of the sum: their offset into x (64 bits), their line and column; ``OUTSIDE`` behind the last."""
-    table = np.zeros((padded // vec, 4), np.int32)
-    d = np.arange(0, depth, vec)
-    tap, channel = d // c, d % c
+def _taps(
+    kernel: tuple[int, int], padded: int, c: int, dilation: tuple[int, int], strides: Strides, planes: Sequence[int | None], vec: int
+) -> np.ndarray[Any, Any]:
+    """For every ``vec`` elements of the sum: their offset into x (64 bits), their line and column; ``OUTSIDE`` behind the last.
+
+    ``planes`` are offsets of the planes that a volume's kernel meets, None where one lies outside; one of 0 for an image.
+    """
+    table, (r, s) = np.zeros((padded // vec, 4), np.int32), kernel
+    d = np.arange(0, len(planes) * r * s * c, vec)
+    tap, channel = d // c % (r * s), d % c
+    plane = np.array([0 if p is None else p for p in planes], np.int64)[d // (r * s * c)]
     line, column = tap // s * dilation[0], tap % s * dilation[1]
-    offset = (line * strides.line + column * strides.pixel + channel).astype("<i8")
+    offset = (plane + line * strides.line + column * strides.pixel + channel).astype("<i8")
     table[: len(d), :2] = offset.view("<i4").reshape(-1, 2)
-    table[: len(d), 2], table[: len(d), 3] = line, column
+    outside = np.array([p is None for p in planes])[d // (r * s * c)]
+    table[: len(d), 2], table[: len(d), 3] = np.where(outside, OUTSIDE, line), column
     table[len(d) :, 2] = OUTSIDE
     return table
 
@@ -258,11 +283,14 @@ def _refuse_beyond(op: Conv, sizes: tuple[int, ...], out: Array, pads: Sequence[
             raise LimitError(f"{op.name}: {pitch} elements between pixels of {name}; must be below 2^31: copy it out of the larger buffer")
 
 
-def _arguments(backend: CudaBackend, op: Conv, inputs: Sequence[Any], out: Array) -> tuple[Product, tuple[Any, ...]]:
-    """Return the product's shape, and everything that both kernels take."""
+def _arguments(
+    backend: CudaBackend, op: Conv, inputs: Sequence[Any], out: Array, planes: Sequence[int | None] = (0,)
+) -> tuple[Product, tuple[Any, ...]]:
+    """Return the product's shape, and everything that both kernels take; ``planes`` as for ``_taps``."""
     x, packed, bias, residual = (*inputs, None, None)[:4]
     (n, k, p, q), (_, c_all, h, w) = out.shape, x.shape
-    weight, (r, s), c, per = packed.array, packed.shape[2:], c_all // op.groups, k // op.groups
+    weight, (r, s), c, per = packed.array, packed.shape[-2:], c_all // op.groups, k // op.groups
+    depth = len(planes) * r * s * c
     strides, pitch = strides_of(x), pitch_of(out)
     r_pitch = 0 if residual is None else pitch_of(residual)
     if strides is None or pitch is None or r_pitch is None:
@@ -272,22 +300,22 @@ def _arguments(backend: CudaBackend, op: Conv, inputs: Sequence[Any], out: Array
         )
     pads = op.pads(Spec(tuple(x.shape), x.dtype), Spec((k, c, r, s), x.dtype))
     _refuse_beyond(op, (h, w), out, pads, x=strides.pixel, result=pitch, residual=r_pitch)
-    vec = vector_width(x, c, *strides)
+    vec = vector_width(x, c, *strides, *(p for p in planes if p))
     access = vector_width(out, per, pitch)
     if residual is not None:
         access = min(access, vector_width(residual, per, r_pitch))
-    table = backend.upload(_taps(r * s * c, weight.shape[2], c, s, (op.dilation[0], op.dilation[1]), strides, vec))
+    table = backend.upload(_taps((r, s), weight.shape[2], c, (op.dilation[0], op.dilation[1]), strides, planes, vec))
     pre, post = activation_arguments(op.epilogue.pre), activation_arguments(op.epilogue.post)
     by_map, by_line = divisor(p * q), divisor(q)
     args = scalars(
         x=x, weight=weight, bias=bias, residual=residual, y=out, taps=table,
-        m_total=n * p * q, k_group=per, d_total=r * s * c, d_padded=weight.shape[2], k_padded=weight.shape[1], c_group=c,
+        m_total=n * p * q, k_group=per, d_total=depth, d_padded=weight.shape[2], k_padded=weight.shape[1], c_group=c,
         height=h, width=w, stride_h=op.stride[0], stride_w=op.stride[1], top=pads[0][0], left=pads[1][0],
         pq=p * q, pq_magic=by_map.magic, pq_shift=by_map.shift, q=q, q_magic=by_line.magic, q_shift=by_line.shift,
         x_image=np.int64(strides.image), x_line=np.int64(strides.line), x_pixel=strides.pixel, y_pixel=pitch, residual_pixel=r_pitch,
         access=access, pre=pre[0], pre_alpha=pre[1], pre_beta=pre[2], post=post[0], post_alpha=post[1], post_beta=post[2],
     )  # fmt: skip
-    return Product(n * p * q, per, r * s * c, op.groups, vec), args
+    return Product(n * p * q, per, depth, op.groups, vec), args
 
 
 def _grid(op: Conv, product: Product, tile: MmaTile | SimtTile) -> Dim3:
@@ -315,12 +343,9 @@ class ConvIgemmMma(_ConvIgemm):
         self.tile = tile
         self.name = f"conv_igemm_mma/{tile}" if tile else "conv_igemm_mma"
 
-    def bind(
-        self, backend: CudaBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
-    ) -> Call | None:
-        """One launch."""
+    def _launch(self, backend: CudaBackend, product: Product, args: tuple[Any, ...], op: Conv) -> Call:
+        """With the deepest pipeline that the device has room for."""
         limits = backend.driver.limits
-        product, args = _arguments(backend, op, inputs, outputs[0])
         wide = MMA_TILES if limits.arch >= ASYNC_COPIES else SYNC_TILES
         names = [self.tile] if self.tile else wide if product.vec == 8 else NARROW_TILES
         tile = best([MMA_TILES[name] for name in names], product, limits)
@@ -345,11 +370,8 @@ class ConvIgemmSimt(_ConvIgemm):
         self.tile = tile
         self.name = f"conv_igemm_simt/{tile}" if tile else "conv_igemm_simt"
 
-    def bind(
-        self, backend: CudaBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
-    ) -> Call | None:
-        """One launch."""
-        product, args = _arguments(backend, op, inputs, outputs[0])
+    def _launch(self, backend: CudaBackend, product: Product, args: tuple[Any, ...], op: Conv) -> Call:
+        """With the tile that suits the product."""
         names = [self.tile] if self.tile else SIMT_TILES if product.vec == 4 else NARROW_SIMT_TILES
         tile = best([SIMT_TILES[name] for name in names], product, backend.driver.limits)
         kernel = backend.kernel("conv_igemm_simt.cu", "conv_igemm_simt", HALF=0, **vars(tile), VEC=product.vec)

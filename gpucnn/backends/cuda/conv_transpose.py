@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import gcd
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ class _Kernels(Packed):
 
     Attributes
     ----------
-    parts : dict of (taps, taps) to (int, shape, shape)
+    parts : dict of taps, a tuple an axis, to (int, shape, shape)
         Where a phase's weight lies, its packed shape, and that of the weight.
     """
 
@@ -107,31 +107,33 @@ class ConvTransposePhases(Impl):
         self._depthwise = ConvDepthwiseDirect()
 
     def supports(self, op: ConvTranspose, x: Spec, *rest: Spec | None) -> bool:
-        """Float16 and float32 in two dimensions."""
-        return str(x.dtype) in self._products and x.ndim == 4
+        """Float16 and float32."""
+        return str(x.dtype) in self._products and x.ndim in (4, 5)
 
     def workspace(self, op: ConvTranspose, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Results of a phase, and its part of a residual, where they cannot be written where they belong."""
         n, k, *_ = op.infer(x, weight, *rest)[0].shape
         if self._in_place(op, weight.shape[0]):
             return 0
-        lines, columns = _axes(op, x.shape, weight.shape)
+        largest = prod(axis[0].count for axis in _axes(op, x.shape, weight.shape))
         maps = 1 if len(rest) < 2 or rest[1] is None else 2
-        return maps * _bytes(n * k * lines[0].count * columns[0].count, x.dtype)
+        return maps * _bytes(n * k * largest, x.dtype)
 
     def pack(self, op: ConvTranspose, *constants: Any) -> tuple[Any, ...]:
         """A weight for every set of elements that a phase may meet, as the convolution's kernel packs it."""
         weight, bias = on_host(constants[1]), constants[2] if len(constants) > 2 else None
         (c, per), g = weight.shape[:2], op.groups
         turned = weight.reshape(g, c // g, per, *weight.shape[2:]).swapaxes(1, 2).reshape(g * per, c // g, *weight.shape[2:])
-        inner, plain = self._inner(op, c, weight.dtype), Conv(groups=g)
+        axes = weight.ndim - 2
+        inner, plain = self._inner(op, c, weight.dtype), Conv((1,) * axes, ((0, 0),) * axes, (1,) * axes, g)
         sets = [{*_sets(s, d, k), ()} for s, d, k in zip(op.stride, op.dilation, weight.shape[2:])]
         parts, arrays, at, shift = {}, [], 0, bias
         for taps in sorted(product(*sets)):
             if all(taps):
-                part = turned[:, :, list(taps[0])][:, :, :, list(taps[1])]
-            elif taps == ((), ()):
-                part = np.zeros((g * per, c // g, 1, 1), weight.dtype)
+                chosen = (..., *np.ix_(*taps))
+                part = turned[chosen]
+            elif not any(taps):
+                part = np.zeros((g * per, c // g, *(1,) * axes), weight.dtype)
             else:
                 continue
             _, made, *packed = inner.pack(plain, None, part, bias)
@@ -150,14 +152,14 @@ class ConvTransposePhases(Impl):
         x, kernels, bias, residual = (*inputs, None, None)[:4]
         inner, in_place = self._inner(op, x.shape[1], x.dtype), self._in_place(op, x.shape[1])
         calls: list[Call] = []
-        for line, column in product(*_axes(op, x.shape, kernels.shape)):
-            taps = (line.taps, column.taps) if line.taps and column.taps else ((), ())
-            conv, source = _convolution(op, (line, column), bool(taps[0]), x)
-            at, shape, whole = kernels.parts[taps]
-            array = kernels.array[at : at + int(np.prod(shape))].reshape(shape)
+        for axes in product(*_axes(op, x.shape, kernels.shape)):
+            meets = all(axis.taps for axis in axes)
+            conv, source = _convolution(op, axes, meets, x)
+            at, shape, whole = kernels.parts[tuple(axis.taps if meets else () for axis in axes)]
+            array = kernels.array[at : at + prod(shape)].reshape(shape)
             weight = array if inner is self._depthwise else Packed(array, whole)
-            rows, columns = slice(line.first, None, op.stride[0]), slice(column.first, None, op.stride[1])
-            y, added = outputs[0][:, :, rows, columns], None if residual is None else residual[:, :, rows, columns]
+            every = (..., *(slice(axis.first, None, stride) for axis, stride in zip(axes, op.stride)))
+            y, added = outputs[0][every], None if residual is None else residual[every]
             if in_place:
                 calls.append(_bound(inner, backend, conv, (source, weight, bias, added), y))
                 continue
@@ -170,10 +172,10 @@ class ConvTransposePhases(Impl):
         return in_order(calls)
 
     def _inner(self, op: ConvTranspose, c: int, dtype: Any) -> Impl:
-        return self._depthwise if op.groups == c > 1 else self._products[str(dtype)]
+        return self._depthwise if op.groups == c > 1 and len(op.stride) == 2 else self._products[str(dtype)]
 
     def _in_place(self, op: ConvTranspose, c: int) -> bool:
-        return op.groups == c > 1 or op.stride == (1, 1)
+        return max(op.stride) == 1 or (op.groups == c > 1 and len(op.stride) == 2)
 
 
 def _sets(stride: int, dilation: int, kernel: int) -> set[tuple[int, ...]]:
@@ -185,18 +187,19 @@ def _sets(stride: int, dilation: int, kernel: int) -> set[tuple[int, ...]]:
 
 
 def _axes(op: ConvTranspose, x: Sequence[int], weight: Sequence[int]) -> list[list[Phase]]:
-    """Phases of the lines and of the columns."""
+    """Phases of every axis."""
     before, out = op.geometry(tuple(x[2:]), tuple(weight[2:]))
     return [phases(*axis) for axis in zip(op.stride, op.dilation, weight[2:], before, x[2:], out)]
 
 
 def _convolution(op: ConvTranspose, axes: Sequence[Phase], meets: bool, x: Array) -> tuple[Conv, Array]:
     """The convolution of a phase, and the part of x that it reads: without the lines and columns that it never meets in front."""
+    ones = (1,) * len(axes)
     if not meets:  # one element of 0, and every window before the image
-        return Conv((1, 1), tuple((axis.count, 0) for axis in axes), (1, 1), op.groups, op.epilogue), x
+        return Conv(ones, tuple((axis.count, 0) for axis in axes), ones, op.groups, op.epilogue), x
     pads = tuple((max(0, -axis.shift), 0) for axis in axes)
-    source = x[:, :, max(0, axes[0].shift) :, max(0, axes[1].shift) :]
-    return Conv((1, 1), pads, (axes[0].dilation, axes[1].dilation), op.groups, op.epilogue), source
+    met = (..., *(slice(max(0, axis.shift), None) for axis in axes))
+    return Conv(ones, pads, tuple(axis.dilation for axis in axes), op.groups, op.epilogue), x[met]
 
 
 def _bytes(elements: int, dtype: np.dtype[Any]) -> int:
@@ -205,8 +208,9 @@ def _bytes(elements: int, dtype: np.dtype[Any]) -> int:
 
 def _map(backend: CudaBackend, memory: Array, i: int, like: Array) -> Array:
     """The i-th map of the workspace, of the shape of a phase's results, channels last."""
-    n, k, p, q = like.shape
-    return backend.view(memory, i * (memory.nbytes // 2), Spec((n, k, p, q), like.dtype), (p * q * k, 1, q * k, k))
+    n, k, *sizes = like.shape
+    strides = tuple(k * prod(sizes[axis + 1 :]) for axis in range(len(sizes)))
+    return backend.view(memory, i * (memory.nbytes // 2), Spec((n, k, *sizes), like.dtype), (k * prod(sizes), 1, *strides))
 
 
 def _bound(impl: Impl, backend: CudaBackend, op: Any, inputs: Sequence[Any], out: Array) -> Call:

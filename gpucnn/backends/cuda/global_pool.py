@@ -11,6 +11,7 @@ from ...errors import LimitError
 from ...ops import GlobalAvgPool, GlobalLpPool, GlobalMaxPool, GlobalMinPool
 from ...spec import Array, Spec
 from ..base import Call, Impl
+from ..unit_axis import takes_lines
 from .backend import CudaBackend, launch
 from .depthwise import images_grid
 from .geometry import divisor, scalars, vector_width
@@ -42,6 +43,7 @@ def _launch(backend: CudaBackend, op: GlobalPool, x: Array, out: Array, **more: 
     return launch(kernel, (-(-c // (LANES * vec)), *images_grid(n)), (LANES * STRANDS, 1, 1), args)
 
 
+@takes_lines
 class GlobalAvgPoolDirect(Impl):
     """``global_avg_pool`` of ``kernels/pool_global.cu``: float32 and float16."""
 
@@ -59,6 +61,7 @@ class GlobalAvgPoolDirect(Impl):
         return _launch(backend, op, inputs[0], outputs[0], divisor=float(inputs[0].shape[2] * inputs[0].shape[3]))
 
 
+@takes_lines
 class GlobalExtremePoolDirect(Impl):
     """``global_max_pool``, ``global_min_pool`` of ``kernels/pool_global.cu``: float32 and float16."""
 
@@ -83,6 +86,7 @@ class GlobalExtremePoolDirect(Impl):
         return _launch(backend, op, inputs[0], outputs[0])
 
 
+@takes_lines
 class GlobalLpPoolDirect(Impl):
     """``global_lp_pool`` of ``kernels/pool_global.cu``: float32 and float16."""
 

@@ -12,8 +12,8 @@ from ...ops import GroupNorm, LayerNorm, LocalResponseNorm, Normalize
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, launch
-from .geometry import address, on_host, scalars
-from .layout import MOST_AXES, Axis, element_strides, fold, walk
+from .geometry import on_host, scalars
+from .layout import MOST_AXES, element_strides, fold, walk
 
 __all__ = ["GroupNormKernel", "LayerNormKernel", "LocalResponseNormKernel", "NormalizeKernel"]
 
@@ -36,14 +36,6 @@ def _float32(constants: Sequence[Any]) -> tuple[Any, ...]:
     return (constants[0], *(None if a is None else on_host(a).astype(np.float32) for a in constants[1:]))
 
 
-def _wide(inside: Sequence[Axis], outside: Sequence[Axis], arrays: Sequence[Array]) -> bool:
-    """Whether both arrays can be moved 16 bytes at a time along a row."""
-    if len(inside) != 1 or inside[0].strides[:2] != (1, 1):
-        return False
-    run = 16 // int(arrays[0].dtype.itemsize)
-    return all(address(a) % 16 == 0 for a in arrays) and all(s % run == 0 for axis in outside for s in axis.strides[:2])
-
-
 def _launch_rows(
     backend: CudaBackend, name: str, kind: int, eps: float, x: Array, y: Array, weight: Any, bias: Any, rows: Split, row: Split
 ) -> Call:
@@ -54,9 +46,7 @@ def _launch_rows(
     # Elements of a row that lie apart lie near those of the next rows: neighbouring threads then take neighbouring rows.
     apart = bool(inside) and inside[-1].strides[1] != 1
     lanes = _THREADS // _BESIDE if apart or length <= _WARP_MOST else _THREADS
-    flat = len(inside) <= 1
-    vec = 16 // x.dtype.itemsize if flat and not apart and _wide(inside, outside, (y, x)) else 1
-    macros = {"HALF": int(x.dtype == np.float16), "LANES": lanes, "ACROSS": int(apart), "FLAT": int(flat), "VEC": vec}
+    macros = {"HALF": int(x.dtype == np.float16), "LANES": lanes, "ACROSS": int(apart), "FLAT": int(len(inside) <= 1)}
     first = scalars(x=x, y=y, weight=weight, bias=bias, kind=kind, eps=float(eps), length=length, rows=count)
     kernel = backend.kernel("norm_rows.cu", "norm_rows", **macros)
     return launch(kernel, (-(-count // (_THREADS // lanes)), 1, 1), (_THREADS, 1, 1), (*first, *of_rows, *of_row))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import LimitError
-from ...ops import GLU, Activation, BatchNorm, Binary, Cast, Lookup, PReLU
+from ...ops import GLU, Activation, BatchNorm, Binary, Cast, Lookup, PReLU, Unary
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, activation_arguments, launch
@@ -17,6 +17,7 @@ from .layout import MOST_AXES, Axis, element_strides, fold, walk
 
 __all__ = [
     "BINARY_CODES",
+    "UNARY_CODES",
     "ActivationKernel",
     "BatchNormKernel",
     "BinaryKernel",
@@ -24,10 +25,19 @@ __all__ = [
     "GLUKernel",
     "LookupKernel",
     "PReLUKernel",
+    "UnaryKernel",
 ]
 
-BINARY_CODES = {"add": 0, "sub": 1, "mul": 2, "div": 3}
-"""As in ``kernels/elementwise.cu``."""
+BINARY_CODES = {
+    "add": 0, "sub": 1, "mul": 2, "div": 3, "maximum": 6, "minimum": 7, "pow": 8, "atan2": 9, "remainder": 10, "fmod": 11,
+    "floor_divide": 12, "trunc_divide": 13,
+}  # fmt: skip
+UNARY_CODES = {
+    "neg": 0, "abs": 1, "sign": 2, "square": 3, "sqrt": 4, "rsqrt": 5, "reciprocal": 6, "floor": 7, "ceil": 8, "round": 9, "trunc": 10,
+    "exp": 11, "exp2": 12, "expm1": 13, "log": 14, "log2": 15, "log10": 16, "log1p": 17, "sin": 18, "cos": 19, "tan": 20, "asin": 21,
+    "acos": 22, "atan": 23, "sinh": 24, "cosh": 25, "asinh": 26, "acosh": 27, "atanh": 28,
+}  # fmt: skip
+"""By kind, as in ``kernels/elementwise.cu``: all whose result is a number."""
 
 _PRELU, _GLU = 4, 5  # further codes of that kernel
 
@@ -95,6 +105,25 @@ class ActivationKernel(Impl):
         return _stream(backend, op.name, "activation", (y, x), (element_strides(y), element_strides(x)), *first)
 
 
+class UnaryKernel(Impl):
+    """``kernels/elementwise.cu``, unary."""
+
+    name = "unary"
+    numerics = "float32 formula"
+
+    def supports(self, op: Unary, x: Spec) -> bool:
+        """Kinds whose result is a number; float32 and float16, up to five axes."""
+        return op.kind in UNARY_CODES and _is_float(x)
+
+    def bind(
+        self, backend: CudaBackend, op: Unary, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """One launch."""
+        x, y = inputs[0], outputs[0]
+        first = scalars(x=x, y=y, code=UNARY_CODES[op.kind])
+        return _stream(backend, op.name, "unary", (y, x), (element_strides(y), element_strides(x)), *first)
+
+
 class BinaryKernel(Impl):
     """``kernels/elementwise.cu``, binary."""
 
@@ -102,8 +131,8 @@ class BinaryKernel(Impl):
     numerics = "float32 formula"
 
     def supports(self, op: Binary, x: Spec, y: Spec) -> bool:
-        """Float32 and float16, up to five axes."""
-        return _is_float(x) and _is_float(y)
+        """Kinds whose result is a number; float32 and float16, up to five axes."""
+        return op.kind in BINARY_CODES and _is_float(x) and _is_float(y)
 
     def bind(
         self, backend: CudaBackend, op: Binary, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]

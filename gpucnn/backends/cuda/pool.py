@@ -11,6 +11,7 @@ from ...errors import LimitError
 from ...ops import AvgPool, LpPool, MaxPool, MinPool, Op
 from ...spec import Array, Spec
 from ..base import Call, Impl
+from ..unit_axis import takes_lines
 from .backend import CudaBackend, launch
 from .depthwise import images_grid
 from .driver import Dim3
@@ -95,6 +96,7 @@ def _launch(
     return launch(kernel, grid, (THREADS, 1, 1), (*args, *more))
 
 
+@takes_lines
 class MaxPoolDirect(Impl):
     """``max_pool`` and ``max_pool_places`` of ``kernels/pool.cu``: float32 and float16."""
 
@@ -118,6 +120,7 @@ class MaxPoolDirect(Impl):
         return _launch(backend, "max_pool_places", op, x, y, vec, *place_arguments(op, outputs[1]))
 
 
+@takes_lines
 class MinPoolDirect(Impl):
     """``min_pool`` of ``kernels/pool.cu``: float32 and float16."""
 
@@ -135,6 +138,7 @@ class MinPoolDirect(Impl):
         return _launch(backend, "min_pool", op, inputs[0], outputs[0], width_of(op, inputs[0], outputs[0]))
 
 
+@takes_lines
 class AvgPoolDirect(Impl):
     """``avg_pool`` of ``kernels/pool.cu``: float32 and float16, factors from a table."""
 
@@ -154,6 +158,7 @@ class AvgPoolDirect(Impl):
         return _launch(backend, "avg_pool", op, x, out, width_of(op, x, out), factors)
 
 
+@takes_lines
 class LpPoolDirect(Impl):
     """``lp_pool`` of ``kernels/pool.cu``: float32 and float16."""
 
