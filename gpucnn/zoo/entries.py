@@ -37,7 +37,8 @@ class Entry:
     build : callable
         ``build(num_classes=…, in_channels=…) -> Module``.
     preprocess : Preprocess
-        What the published weights were evaluated with; of torchvision's, the first ones (``IMAGENET1K_V1``).
+        What the published weights were evaluated with; of torchvision's, the first ones: ``IMAGENET1K_V1``, for
+        regnet_y_128gf ``IMAGENET1K_SWAG_E2E_V1``.
     num_classes, in_channels : int
         What the published network has.
     parameters : int
@@ -59,12 +60,12 @@ _DIGITS = Preprocess(size=(32, 32), resize=32, interpolation="bilinear", mean=(0
 
 
 def _linear(size: int, resize: int) -> Preprocess:
-    """ImageNet's mean and deviation."""
+    """ImageNet's mean and deviation; resized bilinearly."""
     return Preprocess((size, size), resize, "bilinear")
 
 
 def _cubic(size: int, resize: int) -> Preprocess:
-    """ImageNet's mean and deviation."""
+    """The same, resized bicubically."""
     return Preprocess((size, size), resize, "bicubic")
 
 
