@@ -50,6 +50,8 @@ class BatchNorm1d(Module):
         Taken for PyTorch's sake; only training knows it.
     affine : bool
         Whether there are weight and bias.
+    bias : bool
+        False leaves the bias out.
 
     Examples
     --------
@@ -58,10 +60,12 @@ class BatchNorm1d(Module):
     array([[ 3., -1.]], dtype=float32)
     """
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, *, bias: bool = True
+    ) -> None:
         super().__init__()
         self.num_features, self.eps = num_features, eps
-        _affine(self, (num_features,), affine)
+        _affine(self, (num_features,), affine, bias)
         _statistics(self, num_features)
 
     def forward(self, x: Any) -> Any:
@@ -81,6 +85,8 @@ class BatchNorm2d(Module):
         Taken for PyTorch's sake; only training knows it.
     affine : bool
         Whether there are weight and bias.
+    bias : bool
+        False leaves the bias out.
 
     Examples
     --------
@@ -89,10 +95,12 @@ class BatchNorm2d(Module):
     array([[[[ 3., -1.]]]], dtype=float32)
     """
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, *, bias: bool = True
+    ) -> None:
         super().__init__()
         self.num_features, self.eps = num_features, eps
-        _affine(self, (num_features,), affine)
+        _affine(self, (num_features,), affine, bias)
         _statistics(self, num_features)
 
     def forward(self, x: Any) -> Any:
@@ -112,6 +120,8 @@ class BatchNorm3d(Module):
         Taken for PyTorch's sake; only training knows it.
     affine : bool
         Whether there are weight and bias.
+    bias : bool
+        False leaves the bias out.
 
     Examples
     --------
@@ -120,10 +130,12 @@ class BatchNorm3d(Module):
     array([[[[[ 3., -1.]]]]], dtype=float32)
     """
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, *, bias: bool = True
+    ) -> None:
         super().__init__()
         self.num_features, self.eps = num_features, eps
-        _affine(self, (num_features,), affine)
+        _affine(self, (num_features,), affine, bias)
         _statistics(self, num_features)
 
     def forward(self, x: Any) -> Any:
@@ -202,6 +214,8 @@ class GroupNorm(Module):
     eps : float
     affine : bool
         Whether there are weight and bias.
+    bias : bool
+        False leaves the bias out.
 
     Examples
     --------
@@ -210,10 +224,10 @@ class GroupNorm(Module):
     array([[-1.,  1., -1.,  1.]], dtype=float32)
     """
 
-    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, bias: bool = True) -> None:
         super().__init__()
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
-        _affine(self, (num_channels,), affine)
+        _affine(self, (num_channels,), affine, bias)
 
     def forward(self, x: Any) -> Any:
         """Shape of x."""
@@ -234,6 +248,8 @@ class InstanceNorm1d(Module):
         Whether there are weight and bias.
     track_running_stats : bool
         Whether the statistics of training take the place of the input's.
+    bias : bool
+        False leaves the bias out.
 
     Examples
     --------
@@ -250,10 +266,12 @@ class InstanceNorm1d(Module):
         momentum: float | None = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.track_running_stats = num_features, eps, track_running_stats
-        _affine(self, (num_features,), affine)
+        _affine(self, (num_features,), affine, bias)
         _statistics(self, num_features, track_running_stats)
 
     def forward(self, x: Any) -> Any:
@@ -276,6 +294,8 @@ class InstanceNorm2d(Module):
         Whether there are weight and bias.
     track_running_stats : bool
         Whether the statistics of training take the place of the input's.
+    bias : bool
+        False leaves the bias out.
 
     Examples
     --------
@@ -291,10 +311,12 @@ class InstanceNorm2d(Module):
         momentum: float | None = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.track_running_stats = num_features, eps, track_running_stats
-        _affine(self, (num_features,), affine)
+        _affine(self, (num_features,), affine, bias)
         _statistics(self, num_features, track_running_stats)
 
     def forward(self, x: Any) -> Any:
@@ -317,6 +339,8 @@ class InstanceNorm3d(Module):
         Whether there are weight and bias.
     track_running_stats : bool
         Whether the statistics of training take the place of the input's.
+    bias : bool
+        False leaves the bias out.
 
     Examples
     --------
@@ -332,10 +356,12 @@ class InstanceNorm3d(Module):
         momentum: float | None = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.track_running_stats = num_features, eps, track_running_stats
-        _affine(self, (num_features,), affine)
+        _affine(self, (num_features,), affine, bias)
         _statistics(self, num_features, track_running_stats)
 
     def forward(self, x: Any) -> Any:
