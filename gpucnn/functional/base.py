@@ -15,8 +15,8 @@ from ..ops.window import Padding
 from ..spec import Array, Spec, spec_of
 
 __all__ = [
-    "Dims", "Padding1", "Padding2", "Padding3", "Size1", "Size2", "Size3", "T", "activate", "apply_op", "dims_of", "dtype_of", "known",
-    "of_axes", "padding_of", "reduce", "shape_of", "whole", "windows_of",
+    "Dims", "Padding1", "Padding2", "Padding3", "Size1", "Size2", "Size3", "T", "activate", "apply_op", "dims_of", "dtype_name", "dtype_of",
+    "known", "of_axes", "padding_of", "reduce", "shape_of", "whole", "windows_of",
 ]  # fmt: skip
 
 T = TypeVar("T", Array, Value)
@@ -56,6 +56,14 @@ def dims_of(op: str, dim: Dims) -> tuple[int, ...]:
 def dtype_of(x: Any) -> np.dtype[Any]:
     """Dtype of an array, of what NumPy makes one of, or of a value."""
     return np.dtype(x.dtype) if hasattr(x, "dtype") else np.asarray(x).dtype
+
+
+def dtype_name(op: str, dtype: Any) -> str:
+    """NumPy's name of a dtype that a caller asks for."""
+    try:
+        return str(np.dtype(dtype).name)
+    except TypeError:
+        raise ShapeError(f"{op}: dtype must be bool, an integer type or a floating-point type, got {dtype!r}") from None
 
 
 def reduce(kind: str, x: Any, dim: Dims, keepdim: bool, **fields: Any) -> Any:

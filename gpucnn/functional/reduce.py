@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..errors import ShapeError
 from ..ops import CumSum, Flatten, GlobalAvgPool, Reduce
 from ..spec import shape_text
-from .base import Dims, T, apply_op, dims_of, dtype_of, reduce, shape_of, whole
+from .base import Dims, T, apply_op, dims_of, dtype_name, dtype_of, reduce, shape_of, whole
 
 __all__ = ["all", "amax", "amin", "any", "cumsum", "mean", "prod", "sum"]
 
@@ -20,10 +18,10 @@ def _not_empty(kind: str, x: Any, dim: Dims) -> None:
         raise ShapeError(f"{kind}: there is no element to choose along an axis of size 0 (x {shape_text(shape)})")
 
 
-def _summed(x: Any, dtype: Any) -> str | None:
+def _summed(kind: str, x: Any, dtype: Any) -> str | None:
     """Integers and bools are added up in int64 unless told, as in PyTorch."""
     if dtype is not None:
-        return str(np.dtype(dtype))
+        return dtype_name(kind, dtype)
     return None if dtype_of(x).kind == "f" else "int64"
 
 
@@ -60,7 +58,7 @@ def sum(x: T, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> 
     >>> sum(np.float32([[1, 2], [3, 4]]), 1)
     array([3., 7.], dtype=float32)
     """
-    y: T = reduce("sum", x, dim, keepdim, dtype=_summed(x, dtype))
+    y: T = reduce("sum", x, dim, keepdim, dtype=_summed("sum", x, dtype))
     return y
 
 
@@ -105,7 +103,7 @@ def mean(x: T, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) ->
         pooled = apply_op(GlobalAvgPool(), x)[0]
         y: T = pooled if keepdim else apply_op(Flatten(1), pooled)[0]
         return y
-    made: T = reduce("mean", x, dim, keepdim, dtype=None if dtype is None else str(np.dtype(dtype)))
+    made: T = reduce("mean", x, dim, keepdim, dtype=None if dtype is None else dtype_name("mean", dtype))
     return made
 
 
@@ -142,7 +140,7 @@ def prod(x: T, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) ->
     >>> prod(np.array([[1, 2], [3, 4]]), 1)
     array([ 2, 12])
     """
-    y: T = reduce("prod", x, dim, keepdim, dtype=_summed(x, dtype))
+    y: T = reduce("prod", x, dim, keepdim, dtype=_summed("prod", x, dtype))
     return y
 
 
@@ -317,5 +315,5 @@ def cumsum(x: T, dim: int, *, dtype: Any = None) -> T:
     >>> cumsum(np.float32([1, 2, 3]), 0)
     array([1., 3., 6.], dtype=float32)
     """
-    y: T = apply_op(CumSum(whole("cumsum", "dim", dim), dtype=_summed(x, dtype)), x)[0]
+    y: T = apply_op(CumSum(whole("cumsum", "dim", dim), dtype=_summed("cumsum", x, dtype)), x)[0]
     return y

@@ -44,7 +44,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     >>> cat([np.zeros((1, 2)), np.ones((1, 1))], dim=1)
     array([[0., 0., 1.]])
     """
-    return apply_op(Concat(int(dim)), *tensors)[0]
+    return apply_op(Concat(whole("cat", "dim", dim)), *tensors)[0]
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
@@ -113,7 +113,7 @@ def flatten(x: T, start_dim: int = 0, end_dim: int = -1) -> T:
     >>> flatten(np.zeros((2, 3, 4)), 1).shape
     (2, 12)
     """
-    y: T = apply_op(Flatten(int(start_dim), int(end_dim)), x)[0]
+    y: T = apply_op(Flatten(whole("flatten", "start_dim", start_dim), whole("flatten", "end_dim", end_dim)), x)[0]
     return y
 
 
@@ -187,7 +187,7 @@ def reshape(x: T, shape: Sequence[int]) -> T:
     array([[0, 1, 2],
            [3, 4, 5]])
     """
-    y: T = apply_op(Reshape(tuple(int(s) for s in shape)), x)[0]
+    y: T = apply_op(Reshape(tuple(whole("reshape", "each size", s) for s in shape)), x)[0]
     return y
 
 
@@ -287,7 +287,7 @@ def permute(x: T, dims: Sequence[int]) -> T:
     >>> permute(np.zeros((1, 3, 4, 5)), (0, 2, 3, 1)).shape
     (1, 4, 5, 3)
     """
-    y: T = apply_op(Transpose(tuple(int(d) for d in dims)), x)[0]
+    y: T = apply_op(Transpose(tuple(whole("permute", "each of dims", d) for d in dims)), x)[0]
     return y
 
 
