@@ -119,8 +119,9 @@ def interpolate(
     if kind == "area":
         pooled: T = apply_op(AdaptiveAvgPool(sizes), x)[0]
         return pooled
-    if scales and mode != "nearest-exact":  # as PyTorch, which copies an axis that keeps its size, and doubles one exactly
-        exact = {"nearest": (1, 2), "linear": (1,)}.get(kind, ())
+    if scales and mode != "nearest-exact":
+        # As PyTorch, which copies an axis that keeps its size, and in nearest mode, if there are two of them, doubles one exactly.
+        exact = {"nearest": (1, 2) if len(spatial) == 2 else (), "linear": (1,)}.get(kind, ())
         scales = tuple(float(s // n) if n and s in [k * n for k in exact] else scale for n, s, scale in zip(spatial, sizes, scales))
     coordinates = "align_corners" if align_corners else "asymmetric" if mode == "nearest" else "half_pixel"
     op = Resize(
