@@ -536,6 +536,11 @@ MIXING = {
     "batch behind": lambda x: F.permute(x, (1, 0)),
     "twice as many": lambda x: F.cat([x, F.relu(x)], 0),
     "kept, and mixed": lambda x: (F.relu(x), F.softmax(x, 0)),
+    "squeezed": lambda x: F.squeeze(F.unsqueeze(x, 2)),
+    "squeezed at the batch": lambda x: F.squeeze(x, 0),
+    "mean": F.mean,
+    "all of a column": lambda x: F.all(x, 0),
+    "product of a column, kept": lambda x: F.prod(x, 0, keepdim=True),
     "constant beside": lambda x: (F.relu(x), F.softmax(x * 0, 0)),
 }
 
