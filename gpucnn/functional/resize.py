@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ops import AdaptiveAvgPool, Resize
 from ..spec import shape_text
-from .base import T, apply_op, shape_of, whole
+from .base import T, apply_op, number, shape_of, whole
 
 __all__ = ["interpolate"]
 
@@ -44,7 +44,7 @@ def _sizes(size: Any, scale_factor: Any, recompute: bool | None, spatial: tuple[
         found = tuple(whole("interpolate", "size", s) for s in _each("size", size, len(spatial)))
         scales: tuple[float, ...] = ()
     else:
-        scales = tuple(float(s) for s in _each("scale_factor", scale_factor, len(spatial)))
+        scales = tuple(number("interpolate", "scale_factor", s) for s in _each("scale_factor", scale_factor, len(spatial)))
         if not all(0 < s < np.inf for s in scales):
             raise ShapeError(f"interpolate: scale_factor must be above 0, got {scale_factor!r}")
         found = tuple(floor(n * s) for n, s in zip(spatial, scales))
