@@ -77,7 +77,7 @@ WRONG = {
     "take of nothing": (lambda: F.take(z(0), np.array([0])), "gather: axis 0 of x is empty"),
     "take_along_dim": (lambda: F.take_along_dim(X, z(2, 3, 5, 8, dtype=int), 1), "take_along_dim: x 2×6×5×7", "must broadcast"),
     "embedding": (lambda: F.embedding(np.array([0]), X), "embedding: weight must have 2 axes (rows, d), got shape 2×6×5×7"),
-    "one_hot": (lambda: F.one_hot(np.array([3]), 3), "gather: indices must lie in [-3, 2]", "got 3 to 3"),
+    "one_hot": (lambda: F.one_hot(np.array([3]), 3), "one_hot: x must lie in [0, 2]", "got 3 to 3"),
     "one_hot classes": (lambda: F.one_hot(np.array([3]), -1), "one_hot: num_classes must be at least 1, got -1"),
     "reduce": (lambda: Reduce("median"), "reduce: kind must be one of sum, mean", "got 'median'"),
     "sum dim": (lambda: F.sum(X, 4), "sum: dim must lie in [-4, 3] for a value of rank 4, got 4"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import ShapeError
 from ..ops import GLU
-from .base import T, activate, apply_op
+from .base import T, activate, apply_op, whole
 
 __all__ = [
     "erf",
@@ -395,5 +395,5 @@ def glu(x: T, dim: int = 1) -> T:
     >>> glu(np.float32([[3, 4, 0, np.inf]]))
     array([[1.5, 4. ]], dtype=float32)
     """
-    y: T = apply_op(GLU(int(dim)), x)[0]
+    y: T = apply_op(GLU(whole("glu", "dim", dim)), x)[0]
     return y

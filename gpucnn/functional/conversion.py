@@ -88,7 +88,9 @@ def cast(x: Any, dtype: Any) -> Any:
     array([ 1, -1], dtype=int32)
     """
     try:
-        name = np.dtype(dtype).name
+        name = np.dtype(dtype).name if dtype is not None else ""
     except TypeError:
-        raise ShapeError(f"cast: dtype must be bool, an integer type or a floating-point type, got {dtype!r}") from None
+        name = ""
+    if not name:
+        raise ShapeError(f"cast: dtype must be bool, an integer type or a floating-point type, got {dtype!r}")
     return apply_op(Cast(name), x)[0]

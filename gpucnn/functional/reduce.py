@@ -20,10 +20,13 @@ def _not_empty(kind: str, x: Any, dim: Dims) -> None:
         raise ShapeError(f"{kind}: there is no element to choose along an axis of size 0 (x {shape_text(shape)})")
 
 
-def _summed(x: Any, dtype: Any) -> str | None:
+def _summed(op: str, x: Any, dtype: Any) -> str | None:
     """Integers and bools are added up in int64 unless told, as in PyTorch."""
     if dtype is not None:
-        return str(np.dtype(dtype))
+        try:
+            return str(np.dtype(dtype))
+        except TypeError:
+            raise ShapeError(f"{op}: dtype must be a type of numbers, got {dtype!r}") from None
     return None if dtype_of(x).kind == "f" else "int64"
 
 
@@ -60,7 +63,7 @@ def sum(x: T, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> 
     >>> sum(np.float32([[1, 2], [3, 4]]), 1)
     array([3., 7.], dtype=float32)
     """
-    y: T = reduce("sum", x, dim, keepdim, dtype=_summed(x, dtype))
+    y: T = reduce("sum", x, dim, keepdim, dtype=_summed("sum", x, dtype))
     return y
 
 
@@ -105,7 +108,7 @@ def mean(x: T, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) ->
         pooled = apply_op(GlobalAvgPool(), x)[0]
         y: T = pooled if keepdim else apply_op(Flatten(1), pooled)[0]
         return y
-    made: T = reduce("mean", x, dim, keepdim, dtype=None if dtype is None else str(np.dtype(dtype)))
+    made: T = reduce("mean", x, dim, keepdim, dtype=None if dtype is None else _summed("mean", x, dtype))
     return made
 
 
@@ -142,7 +145,7 @@ def prod(x: T, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) ->
     >>> prod(np.array([[1, 2], [3, 4]]), 1)
     array([ 2, 12])
     """
-    y: T = reduce("prod", x, dim, keepdim, dtype=_summed(x, dtype))
+    y: T = reduce("prod", x, dim, keepdim, dtype=_summed("prod", x, dtype))
     return y
 
 
@@ -317,5 +320,5 @@ def cumsum(x: T, dim: int, *, dtype: Any = None) -> T:
     >>> cumsum(np.float32([1, 2, 3]), 0)
     array([1., 3., 6.], dtype=float32)
     """
-    y: T = apply_op(CumSum(whole("cumsum", "dim", dim), dtype=_summed(x, dtype)), x)[0]
+    y: T = apply_op(CumSum(whole("cumsum", "dim", dim), dtype=_summed("cumsum", x, dtype)), x)[0]
     return y

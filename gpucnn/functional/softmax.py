@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ops import LogSoftmax, Softmax
-from .base import T, apply_op
+from .base import T, apply_op, whole
 from .elementwise import binary
 
 __all__ = [
@@ -41,7 +41,7 @@ def softmax(x: T, dim: int) -> T:
     >>> softmax(np.float32([2.5, 1.8, 0.2]), dim=0).round(4)
     array([0.6262, 0.311 , 0.0628], dtype=float32)
     """
-    y: T = apply_op(Softmax(int(dim)), x)[0]
+    y: T = apply_op(Softmax(whole("softmax", "dim", dim)), x)[0]
     return y
 
 
@@ -74,7 +74,7 @@ def log_softmax(x: T, dim: int) -> T:
     >>> log_softmax(np.float32([0, 1000]), dim=0)
     array([-1000.,     0.], dtype=float32)
     """
-    y: T = apply_op(LogSoftmax(int(dim)), x)[0]
+    y: T = apply_op(LogSoftmax(whole("log_softmax", "dim", dim)), x)[0]
     return y
 
 
