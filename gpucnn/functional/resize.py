@@ -95,7 +95,8 @@ def interpolate(
     -----
     PyTorch ``interpolate``, ONNX ``Resize``. ``y[i] = Σ_t w_t·x[t]`` with weights by the distance of t from ``(i + 0.5)/scale − 0.5``, or
     ``i·(n − 1)/(size − 1)`` with ``align_corners``: Keys' cubic with a = −0.75, with ``antialias`` a = −0.5, both as in PyTorch.
-    ``align_corners`` with ``antialias`` is refused: PyTorch's result is then shifted.
+    ``align_corners`` with ``antialias`` is refused: PyTorch's result is then shifted. The neighbour of "nearest" is computed exactly;
+    PyTorch rounds in float32 on the way, and takes the one beside it for a few sizes (14 to 46 is one).
 
     Examples
     --------
