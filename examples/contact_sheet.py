@@ -175,7 +175,7 @@ def shown(panel: Panel) -> str:
     if panel.kind in ("photo", "bars"):
         return ""
     (count, _, factor), all_of_them = tiling(panel), len(planes(panel))
-    parts = [f"the first {count}"] if count < all_of_them else []
+    parts = [f"first {count}"] if count < all_of_them else []
     return ", ".join(parts + ([f"enlarged {factor}x"] if factor > 1 else []))
 
 
@@ -208,13 +208,18 @@ def _lying(panel: Panel, values: Any, top: float, pen: Any) -> None:
 def _columns(panel: Panel, values: Any, top: float, pen: Any) -> None:
     if values.min() < 0:
         raise ValueError(f"{panel.title}: columns stand on zero, the least value is {values.min()}")
-    floor, pitch, group = panel.height - 24, panel.width / len(values), panel.width / len(panel.labels)
+    start = round(pen.textlength(number(top), font(11))) + 10  # for the scale
+    room, floor = panel.width - start, panel.height - 24
+    pitch, group = room / len(values), room / len(panel.labels)
+    pen.line((start - 6, 0, start - 6, floor), LINE)
+    pen.text((start - 10, 0), number(top), GREY, font(11), anchor="ra")
+    pen.text((start - 10, floor), "0", GREY, font(11), anchor="rs")
     for i, v in enumerate(values):
-        left = round(i * pitch)
-        pen.rectangle((left, floor - v / top * floor, max(left, round((i + 1) * pitch) - 3), floor), POSITIVE)
+        left = start + round(i * pitch)
+        pen.rectangle((left, floor - v / top * floor, max(left, start + round((i + 1) * pitch) - 3), floor), POSITIVE)
     for i, label in enumerate(panel.labels):
-        pen.line((round(i * group), floor + 3, round((i + 1) * group) - 6, floor + 3), INK)
-        pen.text(((i + 0.5) * group, floor + 7), label, INK, font(14), anchor="ma")
+        pen.line((start + round(i * group), floor + 3, start + round((i + 1) * group) - 6, floor + 3), INK)
+        pen.text((start + (i + 0.5) * group, floor + 7), label, INK, font(14), anchor="ma")
 
 
 def fitted(pen: Any, text: str, face: Any, width: float) -> str:

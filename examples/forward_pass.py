@@ -237,7 +237,7 @@ def trained(path: Path) -> list[Row]:
     return [
         Row(
             "A trained network: EfficientNet-Lite0, its first layer",
-            "The same steps with 4.6 million weights. Nobody chose these 32 filters; training found edges, spots and differences of "
+            "The same steps with 4.65 million weights. Nobody chose these 32 filters; training found edges, spots and differences of "
             "colours by itself, and left a few unused.",
             (
                 Panel("Input", "gpucnn.images.decode(path, model.preprocess)", pixels, "photo"),
@@ -277,14 +277,21 @@ def main() -> None:
     parser.add_argument("photo", nargs="?", type=Path, default=PHOTO)
     parser.add_argument("-o", "--output", type=Path, default=Path("forward_pass.png"))
     arguments = parser.parse_args()
-    rows = steps(arguments.photo)
+    if arguments.output.suffix.lower() not in (".png", ".jpg", ".webp"):
+        parser.error(f"the sheet is written as .png, .jpg or .webp, not {arguments.output.name}")
+    if not arguments.output.parent.is_dir():
+        parser.error(f"there is no folder {arguments.output.parent}")
+    try:
+        rows = steps(arguments.photo)
+    except (OSError, gpucnn.errors.ImageError) as error:
+        parser.error(f"{arguments.photo} is not read: {error}")
     for row in rows:
         print(row.title)
         for panel in row.panels:
             print(f"  {panel.title:34.34}  {panel.facts:44}  {panel.op}")
     subtitle = (
         f"{arguments.photo.name}, by gpucnn {gpucnn.__version__}. Above each picture its op, and the shape, type and range of what that "
-        "gave; below it the values of its colours, which end at the 99.5th percentile."
+        "gave; below it the values where its colours end, beyond which few lie."
     )
     image, _ = sheet("The forward pass of a convolutional network", subtitle, rows)
     image.save(arguments.output)

@@ -23,7 +23,7 @@ from gpucnn.spec import Spec
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 from emulated import EmulatorDriver  # noqa: E402 - the tests' folder is on the path only now
-from emulator import KernelError  # noqa: E402
+from emulator import KernelError, UnavailableError  # noqa: E402
 
 KERNEL = HERE / "own_kernel.cu"
 
@@ -103,4 +103,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UnavailableError as error:
+        raise SystemExit(f"{error}; the top of own_kernel.py says what it needs") from None

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .backends.base import Backend
 from .backends.cpu import CpuBackend
 from .device import Choice, open_gpu
@@ -204,7 +206,8 @@ def make_engine(choice: Choice, precision: str, trace: Callable[[], Graph]) -> C
 def _too_large_for_float16(graph: Graph) -> GpucnnError | None:
     for one in (*SIMPLIFY, lower_precision):
         try:
-            one(graph)
+            with np.errstate(all="ignore"):  # weights may be anything
+                one(graph)
         except UnsupportedError as error:
             return error
     return None

@@ -39,7 +39,7 @@ def load(
         A zoo name (``gpucnn.zoo.list()``) or a folder with ``config.json`` and ``model.safetensors``. ``config.json`` may hold
         ``"activation": "sigmoid"``, for a net of several labels an image: the Classifier then takes that.
     weights : path or mapping of str to array, optional
-        Trained weights for a zoo name: safetensors, npz, a PyTorch zip checkpoint, or a state dict. Packaged with gpucnn are those of
+        Trained weights for a zoo name: safetensors, npz, a PyTorch checkpoint, or a state dict. Packaged with gpucnn are those of
         ``"efficientnet_lite0"`` alone.
     device : {"auto", "cpu", "cuda", "cuda:i"}
         ``"auto"`` takes a GPU that can be used, else the CPU; ``model.device_reason`` says why.

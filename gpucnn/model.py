@@ -122,7 +122,7 @@ class Model:
             self.device, self.device_reason = beside.device, beside.device_reason
             self._engine, self._packed = beside._engine.sibling(), beside._packed
         self.precision = self._engine.precision
-        self._splits = self._rows_are_apart()
+        self._splits = self._rows_are_apart(graph)
         if not self._splits:
             _log.info("%s: the images of a batch mix, or cannot be shown not to; every batch size is planned anew and run as a whole", name)
         self.layers = tuple(graph.layers)
@@ -192,8 +192,8 @@ class Model:
             self._engine, self._lock = CpuEngine(), threading.Lock()
             self._runners.clear()
         shapes = {name: a.shape for name, a in arrays.items()}
-        if n == 0:
-            graph = self._trace({k: (0 if self._splits else s[0], *s[1:]) for k, s in shapes.items()}, wanted)
+        if n == 0 and self._splits:
+            graph = self._trace(shapes, wanted)
             return {name: self._engine.empty(v.spec, arrays.values()) for name, v in graph.outputs.items()}
         return self._runner(shapes, wanted, n, throughput).run(arrays, n)
 
@@ -250,16 +250,24 @@ class Model:
             graph.outputs = {name: known[name] for name in wanted}
         return graph
 
-    def _rows_are_apart(self) -> bool:
+    def _rows_are_apart(self, declared: Graph) -> bool:
         """Whether the net takes any batch, and row i of the outputs provably comes from row i of the inputs alone.
 
-        Asked of a batch that no net has written into it: ``reshape(x, (1, -1))`` keeps rows apart for one image only.
+        Asked of a batch that no net has written into it: ``reshape(x, (1, -1))`` keeps rows apart for one image only. And of one image:
+        ``squeeze(x)`` then takes the batch for an axis to drop.
         """
         try:
-            graph = self._trace({k: (_ODD_BATCH, *s.shape[1:]) for k, s in self._specs.items()})
+            graphs = [
+                declared if all(v.shape[:1] == (n,) for v in declared.inputs.values())
+                else self._trace({k: (n, *s.shape[1:]) for k, s in self._specs.items()})
+                for n in (_ODD_BATCH, 1)
+            ]  # fmt: skip
         except ShapeError:
             return False
-        return graph.keeps_batch() and all(v.shape[:1] == (_ODD_BATCH,) for v in graph.outputs.values())
+        odd, one = ({name: v.shape for name, v in graph.outputs.items()} for graph in graphs)
+        return all(graph.keeps_batch() for graph in graphs) and all(
+            odd[name] == (_ODD_BATCH, *odd[name][1:]) and one[name] == (1, *odd[name][1:]) for name in odd
+        )
 
     def _runner(self, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None, n: int, throughput: bool) -> Runner:
         """The runner for these shapes, made when first asked for; the least recently used one goes."""

@@ -198,25 +198,26 @@ def compile(
     UnsupportedError
         A step would run by the reference and ``GPUCNN_STRICT`` forbids it.
     """
-    graph.prune()
-    for one in passes:
-        if isinstance(one, WhereSupported):
-            one.run(graph, lambda op, *specs: candidates(backend, op, *specs)[0] is not REFERENCE)
-        else:
-            one(graph)
-    graph.check()
-    store = {} if packed is None else packed
-    steps = []
-    for node in graph.nodes:
-        if _is_free(graph, node):
-            continue
-        impl = choose(backend, node)
-        if impl is REFERENCE and settings().strict:
-            raise UnsupportedError(
-                f"{node.name}: {node.op.name} of {', '.join(str(s) for s in node.specs if s)} has no {backend.name} implementation "
-                "and GPUCNN_STRICT forbids the slow reference; unset it, or change the layer"
-            )
-        steps.append(Step(node, impl, _pack(backend, impl, node, store), impl.workspace(node.op, *node.specs)))
+    with np.errstate(all="ignore"):  # weights may be anything, and become infinite or NaN where they are folded and packed
+        graph.prune()
+        for one in passes:
+            if isinstance(one, WhereSupported):
+                one.run(graph, lambda op, *specs: candidates(backend, op, *specs)[0] is not REFERENCE)
+            else:
+                one(graph)
+        graph.check()
+        store = {} if packed is None else packed
+        steps = []
+        for node in graph.nodes:
+            if _is_free(graph, node):
+                continue
+            impl = choose(backend, node)
+            if impl is REFERENCE and settings().strict:
+                raise UnsupportedError(
+                    f"{node.name}: {node.op.name} of {', '.join(str(s) for s in node.specs if s)} has no {backend.name} implementation "
+                    "and GPUCNN_STRICT forbids the slow reference; unset it, or change the layer"
+                )
+            steps.append(Step(node, impl, _pack(backend, impl, node, store), impl.workspace(node.op, *node.specs)))
     return _lay_out(backend, graph, steps)
 
 
@@ -330,10 +331,10 @@ def evaluate(op: Op, *inputs: Any) -> tuple[Array, ...]:
     outputs = graph.append(op, values)
     graph.outputs = {str(i): v for i, v in enumerate(outputs)}
     backend = _eager_backend()
-    program = compile(graph, backend).bind()
-    for value, a in zip(values, arrays):
-        if isinstance(value, Value):
-            backend.write(program.inputs[value.name], a)
     with np.errstate(all="ignore"):  # NaN and Inf go through as IEEE says, without a word
+        program = compile(graph, backend).bind()
+        for value, a in zip(values, arrays):
+            if isinstance(value, Value):
+                backend.write(program.inputs[value.name], a)
         program.run()
     return tuple(backend.read(program.outputs[name]) for name in graph.outputs)

@@ -47,11 +47,10 @@ class Runner:
         ----------
         feeds : mapping of str to array, (n, …)
         n : int
-            At least 1.
+            At least 1 where a program takes some rows of many.
         """
         outputs = self.plan.graph.outputs
-        rows = n if self.batch is None else self.batch
-        starts = range(0, n, rows)
+        starts = range(1) if self.batch is None else range(0, n, self.batch)
         backend = self.plan.backend
         shapes = {name: v.shape if self.batch is None else (n, *v.shape[1:]) for name, v in outputs.items()}
         results = {name: backend.result(Spec(shapes[name], v.dtype), feeds.values()) for name, v in outputs.items()}

@@ -14,7 +14,7 @@ import numpy as np
 from . import functional as F
 from .errors import GpucnnError, ModelError
 from .graph import Value
-from .ops import Activation, Conv, Flatten, Identity, Linear, Reshape, Softmax
+from .ops import Activation, Conv, Flatten, Identity, Linear, LogSoftmax, Reshape, Softmax
 from .preprocess import Preprocess, normalisation_table
 from .spec import Array, Spec, shape_text
 
@@ -69,7 +69,7 @@ class _OnPhotographs:
 class Scorer(_OnPhotographs):
     """Probabilities of decoded images, (n, classes) float32.
 
-    A net that ends in a softmax or sigmoid of its own is left as it is.
+    A net that ends in a softmax or sigmoid of its own is left as it is; one that ends in a log_softmax gets the softmax that undoes it.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Scorer(_OnPhotographs):
         self.classes = int(model.outputs[0].shape[1])
         self.activation = _settled(model, activation, self.classes)
         applied = {"softmax": lambda y: F.softmax(y, 1), "sigmoid": F.sigmoid}.get(self.activation)
-        if applied is None or model._ends_in is not None:
+        if applied is None or model._ends_in in ("softmax", "sigmoid"):
             applied = _as_it_is
 
         def finish(y: Value) -> Value:
@@ -160,7 +160,7 @@ def require_classifier(model: Model) -> None:
 
 
 def own_activation(y: Value) -> str | None:
-    """The softmax or sigmoid that made y, looking back through what only moves or names values; None where it is neither."""
+    """The softmax, log_softmax or sigmoid that made y, looking back through what only moves or names values; None where it is none."""
     node = y.producer
     while node is not None and isinstance(node.op, (Reshape, Flatten, Identity)):
         x = node.inputs[0]
@@ -168,20 +168,23 @@ def own_activation(y: Value) -> str | None:
     op = node.op if node is not None else None
     if isinstance(op, Softmax):
         return "softmax"
+    if isinstance(op, LogSoftmax):
+        return "log_softmax"
     return "sigmoid" if isinstance(op, Activation) and op.kind == "sigmoid" else None
 
 
 def _settled(model: Model, asked: str, classes: int) -> str:
     """The activation for a model, from what the caller asks, the record says, and the net ends in."""
     own = model._ends_in
+    fits = "softmax" if own == "log_softmax" else own  # softmax of logarithms of probabilities gives these back
     wanted = model.activation if asked == "auto" else asked
     if wanted == "auto":
-        wanted = own or ("sigmoid" if classes == 1 else "softmax")
-    if own is not None and wanted not in (own, "none"):
+        wanted = fits or ("sigmoid" if classes == 1 else "softmax")
+    if own is not None and wanted not in (fits, "none"):
         said = "asked for" if asked != "auto" else "what the model's record says"
         raise ModelError(
             f"{model.name}: ends in a {own} of its own, which is not undone for the {wanted} {said}; "
-            f"use activation={own!r}, or leave the {own} out of the net"
+            f"use activation={fits!r}, or leave the {own} out of the net"
         )
     if wanted == "softmax" and classes == 1:
         raise ModelError(

@@ -273,6 +273,17 @@ def test_a_factor_is_taken_as_it_is_unless_it_is_recomputed():
     assert F.interpolate(x, scale_factor=1.4, recompute_scale_factor=True).ravel().tolist() == [0, 0, 1, 2, 3]
 
 
+def test_nearest_by_a_factor_beside_one_that_it_rounds_to():
+    """As PyTorch: of two axes one that keeps or doubles its size is copied or doubled exactly; of one or three places are i/factor."""
+    line = f32([[[0, 1, 2, 3, 4, 5]]])
+    assert F.interpolate(line, scale_factor=1.15).ravel().tolist() == [0, 0, 1, 2, 3, 4]
+    assert F.interpolate(line, scale_factor=2.1).ravel().tolist() == [0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5]
+    assert F.interpolate(line[None, ..., None, :], scale_factor=1.15).ravel().tolist() == [0, 0, 1, 2, 3, 4]
+    image = np.broadcast_to(line[..., None, :], (1, 1, 2, 6))
+    assert F.interpolate(image, scale_factor=1.15)[0, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert F.interpolate(image, scale_factor=2.1)[0, 0, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
 def test_cubic_weights():
     """With a = −0.5 a ramp stays a ramp; with −0.75, halfway, the weights are −3/32, 19/32, 19/32, −3/32."""
     ramp = np.broadcast_to(np.arange(8, dtype=np.float64), (1, 1, 8, 8))

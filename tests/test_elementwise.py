@@ -230,7 +230,7 @@ WRONG = {
     "kind": (lambda: Unary("sqrt2"), "unary: kind must be one of neg, abs, sign, "),
     "type": (lambda: F.cast(z(2), "complex64"), "cast: dtype must be one of bool, uint8, "),
     "no type": (lambda: F.cast(z(2), "half12"), "cast: dtype must be bool, an integer type or a floating-point type, got 'half12'"),
-    "from complex": (lambda: F.cast(z(2, dtype=complex), "int8"), "cast: x must be bool or hold integers or floating point, got complex"),
+    "from complex": (lambda: F.cast(z(2, dtype=complex), "int8"), "cast: takes arrays of numbers or bool, got complex"),
 }
 
 

@@ -1,10 +1,12 @@
 """The examples run, from another folder, and show what they say."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import emulator
+import pytest
 from PIL import Image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -22,6 +24,7 @@ def test_classify(tmp_path):
     assert "('espresso', 0.95" in first
     assert "missing.png" in second
     assert "[(" not in second
+    assert "('tiger cat', 0.38" in run(tmp_path, str(EXAMPLES / "classify.py"))  # without a photograph, from any folder
 
 
 def test_resnet_from_layers(tmp_path):
@@ -41,6 +44,15 @@ def test_own_kernel(tmp_path):
     assert "planted bug: max_pool_2x2: " in out
     assert "own_kernel.cu:" in out.split("planted bug")[1]
     assert "not timed: no GPU" in out or "GB/s" in out
+
+
+def test_own_kernel_says_what_is_missing(tmp_path):
+    environment = {**os.environ, "PATH": str(tmp_path), "GPUCNN_EMULATOR_CACHE": str(tmp_path)}  # there is no g++ there
+    command = [sys.executable, str(EXAMPLES / "own_kernel.py")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.endswith("the top of own_kernel.py says what it needs\n")
+    assert "Traceback" not in done.stderr
 
 
 def test_multi_label(tmp_path):
@@ -96,3 +108,19 @@ def test_forward_pass(tmp_path):
     out = run(tmp_path, str(EXAMPLES / "forward_pass.py"), str(EXAMPLES / "images" / "rocket.jpg"), "-o", "rocket.png")
     assert out.endswith("pixels\n")
     assert (tmp_path / "rocket.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.png"], "nowhere.png is not read: "),
+        ([str(EXAMPLES / "README.md")], "README.md is not read: "),
+        (["-o", "sheet"], "the sheet is written as .png, .jpg or .webp, not sheet"),
+        (["-o", "nowhere/sheet.png"], "there is no folder nowhere"),
+    ],
+)
+def test_forward_pass_says_what_is_wrong(tmp_path, arguments, said):
+    command = [sys.executable, str(EXAMPLES / "forward_pass.py"), *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1]

@@ -423,6 +423,7 @@ WRONG = {
     "theta in words": (lambda: filters.gabor(3, 1.0, "45", 2.0), "theta must be a finite number (radians), got '45'"),
     "gamma": (lambda: filters.gabor(3, 1.0, 0.0, 2.0, gamma=0), "filters.gabor: gamma must be a number above 0", "got 0"),
     "no kernel": (lambda: filters.stack([]), "filters.stack: there is no kernel; give at least one"),
+    "a number for kernels": (lambda: filters.stack(3), "filters.stack: kernels must be a sequence of (h, w) arrays, got 3", "[kernel]"),
     "a kernel that is no list": (lambda: filters.stack(KERNEL), "filters.stack: kernel 0 must be (h, w), got shape 3", "stack([kernel])"),
     "groups": (lambda: filters.stack([KERNEL], channels=4, groups=3), "filters.stack: groups 3 must divide channels 4"),
     "channels": (lambda: filters.stack([KERNEL], channels=0), "filters.stack: channels must be a whole number of at least 1, got 0"),

@@ -226,6 +226,24 @@ def test_bars_are_as_long_as_their_numbers():
     assert not blue[:88].any()
 
 
+def test_columns_are_as_high_as_their_numbers_and_the_scale_says_where_they_end(monkeypatch):
+    written = {}
+    write = ImageDraw.ImageDraw.text
+
+    def text(self, xy, text, *args, **kwargs):
+        written[text] = xy
+        return write(self, xy, text, *args, **kwargs)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
+    panel = contact_sheet.Panel("", "", np.float32([[2.5, 5, 0, 1.25]]), "bars", labels=("a", "b"))
+    heights = (np.asarray(contact_sheet.picture(panel)) == contact_sheet.POSITIVE).all(-1).sum(0)
+    begins = np.flatnonzero((heights[1:] > 0) & (heights[:-1] == 0)) + 1
+    floor = written["0"][1]
+    np.testing.assert_allclose(heights[begins], np.array([2.5, 5, 0, 1.25]) * floor / 5, rtol=0, atol=2)
+    assert written["5"][1] == 0  # the scale ends where the highest column does, and stands left of all
+    assert max(written["5"][0], written["0"][0]) < begins[0]
+
+
 # -- captions
 
 

@@ -181,6 +181,7 @@ def test_the_activation_that_is_used(tail, outputs, recorded, asked, used):
     [
         ((nn.Softmax(1),), 4, "auto", "sigmoid", "ends in a softmax of its own, which is not undone for the sigmoid asked for.*'softmax'"),
         ((nn.Sigmoid(),), 4, "auto", "softmax", "ends in a sigmoid of its own, .* softmax asked for; use activation='sigmoid'"),
+        ((nn.LogSoftmax(1),), 4, "auto", "sigmoid", "ends in a log_softmax of its own, .* sigmoid asked for; use activation='softmax'"),
         ((nn.Softmax(1),), 4, "sigmoid", "auto", "for the sigmoid what the model's record says"),
         ((), 1, "auto", "softmax", "one output a photograph; softmax over one class is always 1: use activation='sigmoid'"),
         ((), 1, "softmax", "auto", "one output a photograph"),
@@ -192,6 +193,15 @@ def test_activations_that_cannot_be(tail, outputs, recorded, asked, said):
         model.activation = recorded
         with pytest.raises(ModelError, match=said):
             Classifier(model, preprocess=RECORD, activation=asked)
+
+
+def test_softmax_undoes_a_log_softmax_that_the_net_ends_in():
+    with gpucnn.compile(head(4, nn.LogSoftmax(1)), (1, 3, 8, 8), device="cpu") as model:
+        scorer = model.scorer(RECORD)
+        logarithms, probabilities = model.scorer(RECORD, "none")(noise(5)), scorer(noise(5))
+    assert scorer.activation == "softmax"
+    bound = 16 * np.finfo(np.float32).eps * (1 + np.abs(logarithms))  # exp makes an error of the logarithm a relative one
+    assert (np.abs(probabilities - np.exp(logarithms.astype(np.float64))) <= bound * probabilities).all()
 
 
 def test_a_folder_may_say_so(folder):  # noqa: F811

@@ -168,7 +168,7 @@ def test_module_list():
     class Tower(nn.Module):
         def __init__(self):
             super().__init__()
-            self.layers = nn.ModuleList(nn.Linear(4, 4), nn.Linear(4, 4))
+            self.layers = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
 
         def forward(self, x):
             for layer in self.layers:
@@ -203,6 +203,7 @@ LAYERS = (
     nn.AvgPool2d(2, divisor_override=3), nn.AdaptiveAvgPool2d(1), nn.AdaptiveAvgPool2d((5, 3)), nn.AdaptiveAvgPool2d((6, 5)), nn.Flatten(),
     nn.ChannelShuffle(3), nn.Unflatten(2, (4, -1)), nn.PixelUnshuffle(2), nn.Sequential(nn.PixelUnshuffle(2), nn.PixelShuffle(2)),
     nn.ZeroPad2d(2), nn.ConstantPad2d((1, 0, -2, 3), 0.5), nn.ReflectionPad2d((1, 2, 3, 4)), nn.ReplicationPad2d(1), nn.CircularPad2d(3),
+    nn.Dropout2d(0.2),
     nn.Upsample(scale_factor=1.5), nn.Upsample((7, 9), mode="bilinear"), nn.Upsample(scale_factor=2, mode="bicubic", align_corners=True),
     nn.UpsamplingNearest2d(20), nn.UpsamplingBilinear2d(scale_factor=2),
     nn.Flatten(2), nn.Linear(10, 4), nn.Dropout(0.3), nn.Identity(), nn.MinPool2d(3, 2, 1), nn.MinPool2d(2, 1, 1, 2, True),
@@ -228,6 +229,22 @@ def test_layer_equals_its_functional_and_its_model(layer):
     with gpucnn.compile(layer, (1, 3, 12, 10)) as made:
         assert_true(made(x), exact)
         assert_true(made(x[:1]), tuple(a[:1] for a in exact))
+
+
+@pytest.mark.parametrize("name", ["Zero", "Constant", "Reflection", "Replication", "Circular"])
+@pytest.mark.parametrize("axes", [1, 3])
+def test_pads_of_lines_and_volumes(name, axes):
+    """As NumPy pads, the last axis first; and a net does as the layer."""
+    sides, sizes = ((2, 1),) if axes == 1 else ((0, 1), (1, 2), (2, 0)), (5,) if axes == 1 else (3, 4, 5)
+    x = np.random.default_rng(0).standard_normal((5, 2, *sizes), np.float32)
+    layer = getattr(nn, f"{name}Pad{axes}d")(tuple(n for pair in reversed(sides) for n in pair), *(3.5,) * (name == "Constant"))
+    mode = {"Reflection": "reflect", "Replication": "edge", "Circular": "wrap"}.get(name, "constant")
+    values = {"constant_values": 3.5} if name == "Constant" else {}
+    right = np.pad(x, ((0, 0), (0, 0), *sides), mode, **values)
+    np.testing.assert_array_equal(layer(x), right)
+    with gpucnn.compile(layer, (1, 2, *sizes)) as made:
+        np.testing.assert_array_equal(made(x), right)
+        np.testing.assert_array_equal(made(x[:1]), right[:1])
 
 
 def test_pooling_with_indices():
@@ -536,6 +553,11 @@ MIXING = {
     "batch behind": lambda x: F.permute(x, (1, 0)),
     "twice as many": lambda x: F.cat([x, F.relu(x)], 0),
     "kept, and mixed": lambda x: (F.relu(x), F.softmax(x, 0)),
+    "squeezed": lambda x: F.squeeze(F.unsqueeze(x, 2)),
+    "squeezed at the batch": lambda x: F.squeeze(x, 0),
+    "mean": F.mean,
+    "all of a column": lambda x: F.all(x, 0),
+    "product of a column, kept": lambda x: F.prod(x, 0, keepdim=True),
     "constant beside": lambda x: (F.relu(x), F.softmax(x * 0, 0)),
 }
 

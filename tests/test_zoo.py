@@ -211,6 +211,21 @@ def test_sizes_must_be_positive(argument):
         zoo.create("lenet5", **{argument: 0})
 
 
+@pytest.mark.parametrize("argument", ["num_classes", "in_channels"])
+def test_sizes_may_be_numpys(argument):
+    assert zoo.create("lenet5", **{argument: np.int64(2)}).state_shapes() == zoo.create("lenet5", **{argument: 2}).state_shapes()
+
+
+def test_weights_must_be_a_path_or_a_mapping():
+    with pytest.raises(ModelError, match=r"weights must be a path or a mapping of names to arrays, got list"):
+        zoo.create("lenet5", weights=[1])
+
+
+def test_the_number_of_classes_is_read_off_lists_too():
+    state = {name: array.tolist() for name, array in zoo.create("lenet5", num_classes=3).state_dict().items()}
+    assert zoo.create("lenet5", weights=state).state_shapes()["output.weight"] == (3, 84)
+
+
 def test_list():
     assert zoo.list("resnet*") == ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
     assert zoo.list() == [*zoo.ENTRIES]

@@ -81,6 +81,8 @@ def stack(kernels: Iterable[Any], channels: int = 1, groups: int = 1) -> Kernel:
     >>> F.conv2d(rgb, stack([sobel("x"), sobel("y")], channels=3, groups=3), groups=3).shape
     (1, 6, 6, 6)
     """
+    if not isinstance(kernels, Iterable):
+        raise ShapeError(f"filters.stack: kernels must be a sequence of (h, w) arrays, got {kernels!r}; write [kernel] for one")
     checked = [_kernel("stack", f"kernel {i}", kernel) for i, kernel in enumerate(kernels)]
     if not checked:
         raise ShapeError("filters.stack: there is no kernel; give at least one")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from inspect import signature
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,7 +18,7 @@ from ..spec import Array, Spec, spec_of
 
 __all__ = [
     "Dims", "Padding1", "Padding2", "Padding3", "Size1", "Size2", "Size3", "T", "activate", "apply_op", "dims_of", "dtype_name", "dtype_of",
-    "known", "of_axes", "padding_of", "reduce", "shape_of", "whole", "windows_of",
+    "known", "number", "of_axes", "padding_of", "reduce", "shape_of", "whole", "wholes", "windows_of",
 ]  # fmt: skip
 
 T = TypeVar("T", Array, Value)
@@ -31,15 +33,35 @@ Padding3 = int | str | tuple[int, int, int] | tuple[tuple[int, int], tuple[int, 
 
 def apply_op(op: Op, *inputs: Any) -> tuple[Any, ...]:
     """Record where an input is symbolic, else compute."""
-    graph = next((v.graph for v in inputs if isinstance(v, Value)), None)
-    if graph is not None:
-        return graph.append(op, [v if v is None or isinstance(v, Value) else np.asarray(v) for v in inputs])
-    return plan.evaluate(op, *inputs)
+    kind: Any = type(op)
+    for name, v in zip(_needs(kind), inputs):
+        if v is None:
+            raise ShapeError(f"{op.name}: {name} must be an array, got None")
+    given = [v if v is None or isinstance(v, Value) else _array(op, v) for v in inputs]
+    graph = next((v.graph for v in given if isinstance(v, Value)), None)
+    return plan.evaluate(op, *given) if graph is None else graph.append(op, given)
+
+
+@cache
+def _needs(kind: Any) -> tuple[str, ...]:
+    """Names of the inputs that an op cannot do without."""
+    return tuple(p.name for p in list(signature(kind.infer).parameters.values())[1:] if p.default is p.empty)
+
+
+def _array(op: Op, value: Any) -> Array:
+    """What NumPy makes of an input, if that is numbers or bool."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of several lengths
+        raise ShapeError(f"{op.name}: an input is no array: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise ShapeError(f"{op.name}: takes arrays of numbers or bool, got {array.dtype} ({type(value).__name__})")
+    return array
 
 
 def activate(x: Any, kind: str, alpha: float = 0.0, beta: float = 0.0) -> Any:
     """One activation, by the kind and parameters of :class:`gpucnn.ops.Activation`."""
-    return apply_op(Activation(kind, float(alpha), float(beta)), x)[0]
+    return apply_op(Activation(kind, number(kind, "each parameter", alpha), number(kind, "each parameter", beta)), x)[0]
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -61,9 +83,11 @@ def dtype_of(x: Any) -> np.dtype[Any]:
 def dtype_name(op: str, dtype: Any) -> str:
     """NumPy's name of a dtype that a caller asks for."""
     try:
-        return str(np.dtype(dtype).name)
+        if dtype is not None:  # which NumPy takes for float64
+            return str(np.dtype(dtype).name)
     except TypeError:
-        raise ShapeError(f"{op}: dtype must be bool, an integer type or a floating-point type, got {dtype!r}") from None
+        pass
+    raise ShapeError(f"{op}: dtype must be bool, an integer type or a floating-point type, got {dtype!r}")
 
 
 def reduce(kind: str, x: Any, dim: Dims, keepdim: bool, **fields: Any) -> Any:
@@ -81,6 +105,21 @@ def whole(op: str, name: str, value: Any) -> int:
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
         raise ShapeError(f"{op}: {name} must be a whole number, got {value!r}")
     return int(value)
+
+
+def wholes(op: str, name: str, values: Any) -> tuple[int, ...]:
+    """``values`` as ints; a sequence of whole numbers only."""
+    if isinstance(values, str) or not hasattr(values, "__iter__"):
+        raise ShapeError(f"{op}: {name} must be a sequence of whole numbers, got {values!r}")
+    return tuple(whole(op, f"each of {name}", v) for v in values)
+
+
+def number(op: str, name: str, value: Any) -> float:
+    """``value`` as a float; a single number only."""
+    single = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if not isinstance(single, (int, float, np.integer, np.floating)):
+        raise ShapeError(f"{op}: {name} must be a number, got {value!r}")
+    return float(single)
 
 
 _AXES = {1: "(length,)", 2: "(height, width)", 3: "(depth, height, width)"}

@@ -100,8 +100,8 @@ def fractional_max_pool2d(
     -----
     Window i of an axis starts at ``int((i + u)·alpha) − int(u·alpha)`` with ``alpha = (in − kernel)/(out − 1)``, the last one at ``in −
     kernel``: PyTorch ``fractional_max_pool2d``, which draws new samples in every call. It is computed in the type of the samples
-    (float32 where they have 16 bits), as there, so that the same samples give the same windows; those of a seed are float64. Graham
-    2014, Fractional Max-Pooling, arXiv:1412.6071, whose sequence is another one.
+    (float32 where they have 16 bits), as there, so that the same samples of 32 or 64 bits give the same windows; those of a seed are
+    float64. Graham 2014, Fractional Max-Pooling, arXiv:1412.6071, whose sequence is another one.
 
     Examples
     --------
@@ -159,8 +159,8 @@ def fractional_max_pool3d(
     -----
     Window i of an axis starts at ``int((i + u)·alpha) − int(u·alpha)`` with ``alpha = (in − kernel)/(out − 1)``, the last one at ``in −
     kernel``: PyTorch ``fractional_max_pool3d``, which draws new samples in every call. It is computed in the type of the samples
-    (float32 where they have 16 bits), as there, so that the same samples give the same windows; those of a seed are float64. Graham
-    2014, Fractional Max-Pooling, arXiv:1412.6071, whose sequence is another one.
+    (float32 where they have 16 bits), as there, so that the same samples of 32 or 64 bits give the same windows; those of a seed are
+    float64. Graham 2014, Fractional Max-Pooling, arXiv:1412.6071, whose sequence is another one.
 
     Examples
     --------

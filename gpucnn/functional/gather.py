@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
+from ..graph import Value
 from ..ops import Expand, Flatten, Gather, GatherElements
 from ..ops.base import normalise_dim
 from ..spec import shape_text
-from .base import apply_op, shape_of, whole
+from .base import apply_op, dtype_of, shape_of, whole
+from .comparison import lt, where
+from .conversion import cast
 
 __all__ = ["embedding", "gather", "index_select", "one_hot", "take", "take_along_dim"]
 
@@ -231,4 +234,8 @@ def one_hot(x: Any, num_classes: int) -> Any:
     count = whole("one_hot", "num_classes", num_classes)
     if count < 1:
         raise ShapeError(f"one_hot: num_classes must be at least 1, got {count}")
+    if isinstance(x, Value) and x.dtype.kind == "i":  # a negative number would be a row from the end: make it one that there is not
+        x = where(lt(x, 0), np.int64(count), cast(x, np.int64))
+    elif dtype_of(x).kind in "iu" and not 0 <= np.min(x, initial=0) <= np.max(x, initial=0) < count:
+        raise ShapeError(f"one_hot: x must lie in [0, {count - 1}], got {np.min(x)} to {np.max(x)}")
     return apply_op(Gather(0), np.eye(count, dtype=np.int64), x)[0]

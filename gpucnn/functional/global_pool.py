@@ -6,7 +6,7 @@ from typing import Any
 
 from ..ops import GlobalAvgPool, GlobalLpPool, GlobalMaxPool, GlobalMinPool, Op
 from ..ops.window import require_axes
-from .base import T, apply_op, known
+from .base import T, apply_op, known, number
 
 __all__ = [
     "global_avg_pool1d", "global_avg_pool2d", "global_avg_pool3d", "global_lp_pool1d", "global_lp_pool2d", "global_lp_pool3d",
@@ -323,7 +323,7 @@ def global_lp_pool1d(x: T, norm_type: float = 2.0) -> T:
     >>> global_lp_pool1d(np.float32([[[3, -4]]]))
     array([[[5.]]], dtype=float32)
     """
-    y: T = _pool(GlobalLpPool(float(norm_type)), "global_lp_pool1d", x, 1)
+    y: T = _pool(GlobalLpPool(number("global_lp_pool1d", "norm_type", norm_type)), "global_lp_pool1d", x, 1)
     return y
 
 
@@ -355,7 +355,7 @@ def global_lp_pool2d(x: T, norm_type: float = 2.0) -> T:
     >>> global_lp_pool2d(np.float32([[[[3, -4]]]]))
     array([[[[5.]]]], dtype=float32)
     """
-    y: T = _pool(GlobalLpPool(float(norm_type)), "global_lp_pool2d", x, 2)
+    y: T = _pool(GlobalLpPool(number("global_lp_pool2d", "norm_type", norm_type)), "global_lp_pool2d", x, 2)
     return y
 
 
@@ -387,5 +387,5 @@ def global_lp_pool3d(x: T, norm_type: float = 2.0) -> T:
     >>> global_lp_pool3d(np.float32([[[[[3, -4]]]]]))
     array([[[[[5.]]]]], dtype=float32)
     """
-    y: T = _pool(GlobalLpPool(float(norm_type)), "global_lp_pool3d", x, 3)
+    y: T = _pool(GlobalLpPool(number("global_lp_pool3d", "norm_type", norm_type)), "global_lp_pool3d", x, 3)
     return y

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ops import AvgPool, LpPool
-from .base import Padding1, Padding2, Padding3, Size1, Size2, Size3, T, apply_op, whole, windows_of
+from .base import Padding1, Padding2, Padding3, Size1, Size2, Size3, T, apply_op, number, whole, windows_of
 
 __all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d"]
 
@@ -218,7 +218,7 @@ def lp_pool1d(
     array([[[5., 2.]]], dtype=float32)
     """
     windows = windows_of("lp_pool1d", kernel_size, stride, padding, dilation, 1)
-    y: T = apply_op(LpPool(**windows, ceil_mode=bool(ceil_mode), p=float(norm_type)), x)[0]
+    y: T = apply_op(LpPool(**windows, ceil_mode=bool(ceil_mode), p=number("lp_pool1d", "norm_type", norm_type)), x)[0]
     return y
 
 
@@ -272,7 +272,7 @@ def lp_pool2d(
     array([[[[5., 2.]]]], dtype=float32)
     """
     windows = windows_of("lp_pool2d", kernel_size, stride, padding, dilation, 2)
-    y: T = apply_op(LpPool(**windows, ceil_mode=bool(ceil_mode), p=float(norm_type)), x)[0]
+    y: T = apply_op(LpPool(**windows, ceil_mode=bool(ceil_mode), p=number("lp_pool2d", "norm_type", norm_type)), x)[0]
     return y
 
 
@@ -326,5 +326,5 @@ def lp_pool3d(
     array([[[[[8., 8.]]]]], dtype=float32)
     """
     windows = windows_of("lp_pool3d", kernel_size, stride, padding, dilation, 3)
-    y: T = apply_op(LpPool(**windows, ceil_mode=bool(ceil_mode), p=float(norm_type)), x)[0]
+    y: T = apply_op(LpPool(**windows, ceil_mode=bool(ceil_mode), p=number("lp_pool3d", "norm_type", norm_type)), x)[0]
     return y

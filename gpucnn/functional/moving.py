@@ -11,7 +11,7 @@ from ..ops import Concat, Expand, Reshape, Slice, Tile
 from ..ops.base import normalise_dim
 from ..ops.moving import BEFORE
 from ..spec import shape_text
-from .base import T, apply_op, dims_of, shape_of, whole
+from .base import T, apply_op, dims_of, shape_of, whole, wholes
 
 __all__ = ["chunk", "expand", "flip", "narrow", "repeat", "roll", "split", "tile"]
 
@@ -175,7 +175,7 @@ def expand(x: T, sizes: Sequence[int]) -> T:
            [2, 2, 2]])
     """
     shape = shape_of(x)
-    wanted = [whole("expand", "each size", s) for s in sizes]
+    wanted = wholes("expand", "sizes", sizes)
     new = len(wanted) - len(shape)
     if new < 0 or -1 in wanted[:new]:
         raise ShapeError(f"expand: sizes {tuple(wanted)} must name every axis of x {shape_text(shape)}, and give new ones in front a size")
@@ -224,8 +224,8 @@ def tile(x: T, dims: Sequence[int]) -> T:
            [3, 4, 3, 4]])
     """
     shape = shape_of(x)
-    counts = [whole("tile", "each count", d) for d in dims]
-    return _repeated(x, [1] * (len(shape) - len(counts)) + counts, shape)
+    counts = wholes("tile", "dims", dims)
+    return _repeated(x, (1,) * (len(shape) - len(counts)) + counts, shape)
 
 
 def repeat(x: T, sizes: Sequence[int]) -> T:
@@ -258,7 +258,7 @@ def repeat(x: T, sizes: Sequence[int]) -> T:
            [1, 2, 1, 2]])
     """
     shape = shape_of(x)
-    counts = [whole("repeat", "each count", s) for s in sizes]
+    counts = wholes("repeat", "sizes", sizes)
     if len(counts) < len(shape):
         raise ShapeError(f"repeat: sizes {tuple(counts)} must have one count for each axis of x {shape_text(shape)}; tile fills up with 1")
     return _repeated(x, counts, shape)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ops import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm, Normalize
-from .base import T, apply_op, dtype_of, shape_of, whole
+from .base import T, apply_op, dtype_of, number, shape_of, whole
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
 
@@ -45,7 +45,7 @@ def batch_norm(x: T, running_mean: Any, running_var: Any, weight: Any = None, bi
     array([[0.],
            [1.]], dtype=float32)
     """
-    y: T = apply_op(BatchNorm(float(eps)), x, running_mean, running_var, weight, bias)[0]
+    y: T = apply_op(BatchNorm(number("batch_norm", "eps", eps)), x, running_mean, running_var, weight, bias)[0]
     return y
 
 
@@ -91,7 +91,7 @@ def layer_norm(x: T, normalized_shape: int | Sequence[int], weight: Any = None, 
     array([[-1.,  1.],
            [-1.,  1.]], dtype=float32)
     """
-    y: T = apply_op(LayerNorm(_row("layer_norm", x, normalized_shape), float(eps)), x, weight, bias)[0]
+    y: T = apply_op(LayerNorm(_row("layer_norm", x, normalized_shape), number("layer_norm", "eps", eps)), x, weight, bias)[0]
     return y
 
 
@@ -128,7 +128,7 @@ def rms_norm(x: T, normalized_shape: int | Sequence[int], weight: Any = None, ep
     """
     dims = _row("rms_norm", x, normalized_shape)
     dtype = dtype_of(x)
-    least = float(eps) if eps is not None else float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
+    least = number("rms_norm", "eps", eps) if eps is not None else float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
     y: T = apply_op(LayerNorm(dims, least, centred=False), x, weight, None)[0]
     return y
 
@@ -163,7 +163,7 @@ def group_norm(x: T, num_groups: int, weight: Any = None, bias: Any = None, eps:
     >>> group_norm(np.float32([[1, 3, 10, 50]]), 2, eps=0.0)
     array([[-1.,  1., -1.,  1.]], dtype=float32)
     """
-    y: T = apply_op(GroupNorm(whole("group_norm", "num_groups", num_groups), float(eps)), x, weight, bias)[0]
+    y: T = apply_op(GroupNorm(whole("group_norm", "num_groups", num_groups), number("group_norm", "eps", eps)), x, weight, bias)[0]
     return y
 
 
@@ -211,7 +211,7 @@ def instance_norm(
             [-1.,  1.]]], dtype=float32)
     """
     if use_input_stats:
-        y: T = apply_op(GroupNorm(None, float(eps)), x, weight, bias)[0]
+        y: T = apply_op(GroupNorm(None, number("instance_norm", "eps", eps)), x, weight, bias)[0]
         return y
     if running_mean is None or running_var is None:
         raise ShapeError("instance_norm: without use_input_stats, running_mean and running_var must be given")
@@ -249,7 +249,10 @@ def local_response_norm(x: T, size: int, alpha: float = 1e-4, beta: float = 0.75
     >>> local_response_norm(np.float32([[1, 2, 2]]), 3, alpha=3.0, beta=0.5, k=0.0).round(4)
     array([[0.4472, 0.6667, 0.7071]], dtype=float32)
     """
-    op = LocalResponseNorm(whole("local_response_norm", "size", size), float(alpha), float(beta), float(k))
+    op = LocalResponseNorm(
+        whole("local_response_norm", "size", size),
+        *(number("local_response_norm", name, v) for name, v in (("alpha", alpha), ("beta", beta), ("k", k))),
+    )
     y: T = apply_op(op, x)[0]
     return y
 
@@ -286,5 +289,5 @@ def normalize(x: T, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> T:
     >>> normalize(np.float32([[3, 4]]))
     array([[0.6, 0.8]], dtype=float32)
     """
-    y: T = apply_op(Normalize(float(p), whole("normalize", "dim", dim), float(eps)), x)[0]
+    y: T = apply_op(Normalize(number("normalize", "p", p), whole("normalize", "dim", dim), number("normalize", "eps", eps)), x)[0]
     return y

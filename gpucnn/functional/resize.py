@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ops import AdaptiveAvgPool, Resize
 from ..spec import shape_text
-from .base import T, apply_op, shape_of, whole
+from .base import T, apply_op, number, shape_of, whole
 
 __all__ = ["interpolate"]
 
@@ -44,7 +44,7 @@ def _sizes(size: Any, scale_factor: Any, recompute: bool | None, spatial: tuple[
         found = tuple(whole("interpolate", "size", s) for s in _each("size", size, len(spatial)))
         scales: tuple[float, ...] = ()
     else:
-        scales = tuple(float(s) for s in _each("scale_factor", scale_factor, len(spatial)))
+        scales = tuple(number("interpolate", "scale_factor", s) for s in _each("scale_factor", scale_factor, len(spatial)))
         if not all(0 < s < np.inf for s in scales):
             raise ShapeError(f"interpolate: scale_factor must be above 0, got {scale_factor!r}")
         found = tuple(floor(n * s) for n, s in zip(spatial, scales))
@@ -95,7 +95,8 @@ def interpolate(
     -----
     PyTorch ``interpolate``, ONNX ``Resize``. ``y[i] = Σ_t w_t·x[t]`` with weights by the distance of t from ``(i + 0.5)/scale − 0.5``, or
     ``i·(n − 1)/(size − 1)`` with ``align_corners``: Keys' cubic with a = −0.75, with ``antialias`` a = −0.5, both as in PyTorch.
-    ``align_corners`` with ``antialias`` is refused: PyTorch's result is then shifted.
+    ``align_corners`` with ``antialias`` is refused: PyTorch's result is then shifted. The neighbour of "nearest" is computed exactly;
+    PyTorch rounds in float32 on the way, and takes the one beside it for a few sizes (14 to 46 is one).
 
     Examples
     --------
@@ -119,8 +120,9 @@ def interpolate(
     if kind == "area":
         pooled: T = apply_op(AdaptiveAvgPool(sizes), x)[0]
         return pooled
-    if scales and mode != "nearest-exact":  # as PyTorch, which copies an axis that keeps its size, and doubles one exactly
-        exact = {"nearest": (1, 2), "linear": (1,)}.get(kind, ())
+    if scales and mode != "nearest-exact":
+        # As PyTorch, which copies an axis that keeps its size, and in nearest mode, if there are two of them, doubles one exactly.
+        exact = {"nearest": (1, 2) if len(spatial) == 2 else (), "linear": (1,)}.get(kind, ())
         scales = tuple(float(s // n) if n and s in [k * n for k in exact] else scale for n, s, scale in zip(spatial, sizes, scales))
     coordinates = "align_corners" if align_corners else "asymmetric" if mode == "nearest" else "half_pixel"
     op = Resize(

@@ -7,10 +7,10 @@ from math import prod
 from typing import Any
 
 from ..errors import ShapeError
-from ..ops import Concat, Flatten, Identity, Op, Pad, Reshape, Slice, Transpose
+from ..ops import Concat, Flatten, Identity, Op, Pad, Reshape, Slice, Transpose, number_as
 from ..ops.base import normalise_dim
 from ..spec import shape_text
-from .base import Dims, T, apply_op, dims_of, shape_of, whole
+from .base import Dims, T, apply_op, dims_of, dtype_of, number, shape_of, whole, wholes
 
 __all__ = ["cat", "dropout", "flatten", "pad", "permute", "reshape", "squeeze", "stack", "transpose", "unflatten", "unsqueeze"]
 
@@ -44,6 +44,8 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     >>> cat([np.zeros((1, 2)), np.ones((1, 1))], dim=1)
     array([[0., 0., 1.]])
     """
+    if not hasattr(tensors, "__iter__") or any(t is None for t in tensors):
+        raise ShapeError(f"cat: tensors must be a sequence of arrays, got {tensors!r}")
     return apply_op(Concat(whole("cat", "dim", dim)), *tensors)[0]
 
 
@@ -148,7 +150,7 @@ def unflatten(x: T, dim: int, sizes: Sequence[int]) -> T:
     """
     shape = shape_of(x)
     dim = normalise_dim("unflatten", whole("unflatten", "dim", dim), len(shape))
-    wanted = [whole("unflatten", "each size", s) for s in sizes]
+    wanted = list(wholes("unflatten", "sizes", sizes))
     known = prod(s for s in wanted if s != -1)
     if wanted.count(-1) == 1 and known and shape[dim] % known == 0:
         wanted[wanted.index(-1)] = shape[dim] // known
@@ -187,7 +189,7 @@ def reshape(x: T, shape: Sequence[int]) -> T:
     array([[0, 1, 2],
            [3, 4, 5]])
     """
-    y: T = apply_op(Reshape(tuple(whole("reshape", "each size", s) for s in shape)), x)[0]
+    y: T = apply_op(Reshape(wholes("reshape", "shape", shape)), x)[0]
     return y
 
 
@@ -287,7 +289,7 @@ def permute(x: T, dims: Sequence[int]) -> T:
     >>> permute(np.zeros((1, 3, 4, 5)), (0, 2, 3, 1)).shape
     (1, 4, 5, 3)
     """
-    y: T = apply_op(Transpose(tuple(whole("permute", "each of dims", d) for d in dims)), x)[0]
+    y: T = apply_op(Transpose(wholes("permute", "dims", dims)), x)[0]
     return y
 
 
@@ -359,14 +361,14 @@ def pad(x: T, pad: Sequence[int], mode: str = "constant", value: float = 0.0) ->
     >>> pad(np.float32([[1, 2]]), (1, -1))
     array([[0., 1.]], dtype=float32)
     """
-    amounts = [whole("pad", "each amount", p) for p in pad]
+    amounts = wholes("pad", "pad", pad)
     shape = shape_of(x)
     if len(amounts) % 2 or len(amounts) > 2 * len(shape):
         raise ShapeError(f"pad: pad must hold a pair (before, after) for each of at most {len(shape)} axes, got {tuple(pad)}")
     pairs = [(0, 0)] * (len(shape) - len(amounts) // 2) + [(amounts[i], amounts[i + 1]) for i in range(len(amounts) - 2, -1, -2)]
     grown = [(max(before, 0), max(after, 0)) for before, after in pairs]
     cropped = [(max(-before, 0), max(-after, 0)) for before, after in pairs]
-    steps: list[Op] = [Pad(tuple(grown), mode, float(value))]
+    steps: list[Op] = [Pad(tuple(grown), mode, number_as("pad", number("pad", "value", value), dtype_of(x)).item())]
     if any(min(pair) < 0 for pair in pairs):
         if any(n + before + after < 0 for n, (before, after) in zip(shape, pairs)):
             raise ShapeError(f"pad: {tuple(pad)} crops more than there is (x {shape_text(shape)})")
@@ -407,7 +409,7 @@ def dropout(x: T, p: float = 0.5) -> T:
     >>> dropout(np.array([1, 2]))
     array([1, 2])
     """
-    if not 0 <= p <= 1:
+    if not 0 <= number("dropout", "p", p) <= 1:
         raise ShapeError(f"dropout: p must lie in [0, 1], got {p}")
     y: T = apply_op(Identity(), x)[0]
     return y

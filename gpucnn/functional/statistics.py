@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import ShapeError
 from ..spec import shape_text
-from .base import Dims, T, dtype_of, reduce, shape_of
+from .base import Dims, T, dtype_of, number, reduce, shape_of
 
 __all__ = ["logsumexp", "norm", "std", "var", "vector_norm"]
 
@@ -42,7 +42,7 @@ def var(x: T, dim: Dims = None, *, correction: float = 1, keepdim: bool = False)
     >>> var(np.float32([1, 2, 3, 6]))
     array(4.6666665, dtype=float32)
     """
-    y: T = reduce("var", x, dim, keepdim, correction=float(correction))
+    y: T = reduce("var", x, dim, keepdim, correction=number("var", "correction", correction))
     return y
 
 
@@ -78,7 +78,7 @@ def std(x: T, dim: Dims = None, *, correction: float = 1, keepdim: bool = False)
     >>> std(np.float32([1, 3]), correction=0)
     array(1., dtype=float32)
     """
-    y: T = reduce("std", x, dim, keepdim, correction=float(correction))
+    y: T = reduce("std", x, dim, keepdim, correction=number("std", "correction", correction))
     return y
 
 
@@ -149,7 +149,7 @@ def vector_norm(x: T, ord: float = 2, dim: Dims = None, keepdim: bool = False) -
     """
     if dtype_of(x).kind != "f":
         raise ShapeError(f"vector_norm: x must be floating point, got {dtype_of(x)} (x {shape_text(shape_of(x))})")
-    y: T = reduce("norm", x, dim, keepdim, p=float(ord))
+    y: T = reduce("norm", x, dim, keepdim, p=number("norm", "the order", ord))
     return y
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -314,7 +314,7 @@ class Sequential(Module):
             named = OrderedDict((str(i), layer) for i, layer in enumerate(layers))
         for name, layer in named.items():
             if not isinstance(layer, Module):
-                raise ModelError(f"Sequential: layer {name} must be a Module, got {type(layer).__name__}")
+                raise ModelError(f"{type(self).__name__}: layer {name} must be a Module, got {type(layer).__name__}")
             self.add_module(name, layer)
 
     def forward(self, x: Any) -> Any:
@@ -341,15 +341,20 @@ class ModuleList(Sequential):
 
     Parameters
     ----------
-    *layers : Module, or one mapping of name to Module
+    *layers : Module, or one sequence of Module (as in PyTorch), or one mapping of name to Module
 
     Examples
     --------
     >>> from gpucnn.nn import Linear
-    >>> heads = ModuleList(Linear(8, 2), Linear(8, 3))
+    >>> heads = ModuleList([Linear(8, 2), Linear(8, 3)])
     >>> [head.out_features for head in heads]
     [2, 3]
     """
+
+    def __init__(self, *layers: Module | Sequence[Module] | Mapping[str, Module]) -> None:
+        one = layers[0] if len(layers) == 1 else None
+        given: tuple[Any, ...] = tuple(one) if isinstance(one, Sequence) else layers
+        super().__init__(*given)
 
     def forward(self, x: Any) -> Any:
         """Refuse: a list does nothing by itself."""

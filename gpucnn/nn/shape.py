@@ -8,7 +8,7 @@ from typing import Any
 from .. import functional as F
 from .module import Module
 
-__all__ = ["Dropout", "Flatten", "Identity", "Unflatten"]
+__all__ = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "Flatten", "Identity", "Unflatten"]
 
 
 class Flatten(Module):
@@ -82,6 +82,57 @@ class Dropout(Module):
     def forward(self, x: Any) -> Any:
         """Shape of x."""
         return F.dropout(x, self.p)
+
+
+class Dropout1d(Dropout):
+    """x (n, c, l) as it is: at inference no channel is dropped; see :func:`gpucnn.functional.dropout`.
+
+    Parameters
+    ----------
+    p : float
+    inplace : bool
+        Taken for PyTorch's sake.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Dropout1d(0.3)(np.ones((1, 1, 1), np.float32)).ravel()
+    array([1.], dtype=float32)
+    """
+
+
+class Dropout2d(Dropout):
+    """x (n, c, h, w) as it is: at inference no channel is dropped; see :func:`gpucnn.functional.dropout`.
+
+    Parameters
+    ----------
+    p : float
+    inplace : bool
+        Taken for PyTorch's sake.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Dropout2d(0.3)(np.ones((1, 1, 1, 1), np.float32)).ravel()
+    array([1.], dtype=float32)
+    """
+
+
+class Dropout3d(Dropout):
+    """x (n, c, d, h, w) as it is: at inference no channel is dropped; see :func:`gpucnn.functional.dropout`.
+
+    Parameters
+    ----------
+    p : float
+    inplace : bool
+        Taken for PyTorch's sake.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Dropout3d(0.3)(np.ones((1, 1, 1, 1, 1), np.float32)).ravel()
+    array([1.], dtype=float32)
+    """
 
 
 class Identity(Module):

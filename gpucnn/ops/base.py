@@ -68,6 +68,8 @@ def wrong(op: str, message: str, **specs: Spec | None) -> ShapeError:
 
 def normalise_dim(op: str, dim: int, ndim: int) -> int:
     """``dim`` counted from the front; raises where it is out of range."""
+    if not ndim:
+        raise ShapeError(f"{op}: a scalar has no axis, dim is {dim}")
     if not -ndim <= dim < ndim:
         raise ShapeError(f"{op}: dim must lie in [{-ndim}, {ndim - 1}] for a value of rank {ndim}, got {dim}")
     return dim % ndim

@@ -21,6 +21,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import ModelError
 from ..nn import Module
 from ..spec import Array
@@ -127,13 +129,14 @@ def create(
     """
     architecture = entry(name)
     for argument, value in (("num_classes", num_classes), ("in_channels", in_channels)):
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        if value is not None and (not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1):
             raise ModelError(f"{name}: {argument} must be a whole number of at least 1, got {value!r}")
     source, state = _state(weights)
     if num_classes is None:
         head = state.get(architecture.head) if state is not None else None
-        num_classes = len(head) if head is not None and getattr(head, "ndim", 0) in (2, 4) else architecture.num_classes
-    net = architecture.build(num_classes=num_classes, in_channels=in_channels or architecture.in_channels)
+        shape = np.shape(head) if head is not None else ()
+        num_classes = shape[0] if len(shape) in (2, 4) else architecture.num_classes
+    net = architecture.build(num_classes=int(num_classes), in_channels=int(in_channels or architecture.in_channels))
     if state is not None:
         try:
             net.load_state_dict(state, assign=not isinstance(weights, Mapping))
@@ -146,6 +149,8 @@ def _state(weights: str | os.PathLike[str] | Mapping[str, Array] | None) -> tupl
     """Where the weights come from, for errors, and the weights."""
     if weights is None or isinstance(weights, Mapping):
         return "the given weights", weights
+    if not isinstance(weights, (str, os.PathLike)):
+        raise ModelError(f"zoo.create: weights must be a path or a mapping of names to arrays, got {type(weights).__name__}")
     from ..formats import read_weights
 
     return str(Path(weights)), read_weights(weights)

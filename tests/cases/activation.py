@@ -33,10 +33,14 @@ _ACTIVATION = (
         of(f"{name} {id}", op, shape, **kw)
         for name, op in CURVES.items()
         for id, shape, kw in (
+            ("rank 1", (5,), {}),
             ("wide", (7, 5, 3), {"fill": "wide"}),
             ("odd sizes", (1, 3, 7, 5), {}),
+            ("batch 0", (0, 3, 7, 5), {}),
+            ("1000 channels", (2, 1000), {}),
             ("NaN and Inf", (2, 3, 9, 9), {"fill": "special"}),
             ("float64", (2, 3, 7, 5), {"dtype": "float64"}),
+            ("float16", (2, 3, 7, 5), {"dtype": "float16"}),
         )
     ),
     of("silu several pieces", SILU, (1, 1000, 9, 5)),

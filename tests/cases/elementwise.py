@@ -41,21 +41,22 @@ _EQUALS = (
     ("zeros", (2, 9), (2, 9), {"fill": "zeros"}),
 )
 _TRUTHS = (("bool", (2, 3, 5), (3, 5), {"dtype": "bool"}), ("numbers", (2, 9), (9,), {"fill": "zeros"}))
+_SIZES = (("scalars", (), (), {}), ("batch 0", (0, 3, 5), (3, 1), {}))
 
 _KINDS = {
     "pow": (*_FLOATS, ("positive", (2, 3, 5), (2, 3, 5), {"fill": "positive"}), ("zeros", (2, 9), (2, 9), {"fill": "zeros"}), *_WHOLE),
-    "atan2": (*_FLOATS, *_EQUALS),
-    "maximum": (*_FLOATS, *_WHOLE),
-    "minimum": (*_FLOATS, *_WHOLE),
+    "atan2": (*_SIZES, *_FLOATS, *_EQUALS),
+    "maximum": (*_SIZES, *_FLOATS, *_WHOLE),
+    "minimum": (*_SIZES, *_FLOATS, *_WHOLE),
     "remainder": (*_FLOATS, *_EQUALS, *_WHOLE),
     "fmod": (*_FLOATS, *_EQUALS, *_WHOLE),
     "floor_divide": (*_FLOATS, *_EQUALS, *_WHOLE),
     "trunc_divide": (*_FLOATS, *_EQUALS, *_WHOLE),
-    **dict.fromkeys(("eq", "ne"), (*_FLOATS[:2], *_EQUALS, *_WHOLE, _TRUTHS[0])),
-    **dict.fromkeys(("lt", "le", "gt", "ge"), (*_FLOATS[:2], *_EQUALS, *_WHOLE)),
-    **dict.fromkeys(("logical_and", "logical_or", "logical_xor"), (*_TRUTHS, _WHOLE[1])),
+    **dict.fromkeys(("eq", "ne"), (*_SIZES, *_FLOATS[:2], *_EQUALS, *_WHOLE, _TRUTHS[0])),
+    **dict.fromkeys(("lt", "le", "gt", "ge"), (*_SIZES, *_FLOATS[:2], *_EQUALS, *_WHOLE)),
+    **dict.fromkeys(("logical_and", "logical_or", "logical_xor"), (*_SIZES, *_FLOATS[1:3], *_TRUTHS, *_WHOLE)),
 }
-"""What else is combined, each kind on a few shapes: all go the way of the first four."""
+"""What else is combined, each kind on fewer shapes: all go the way of the first four."""
 
 _FURTHER = tuple(of(f"{kind} {id}", Binary(kind), x, y, **kw) for kind, rows in _KINDS.items() for id, x, y, kw in rows)
 
@@ -81,7 +82,7 @@ _UNARY = tuple(
     for kind in UNARY
     for id, shape, kw in (
         *_SHAPES,
-        *(_MORE if kind in ("neg", "exp", "sin", "round", "isinf") else _MORE[4:]),
+        *_MORE,
         *(_INTEGERS if kind in ("neg", "abs", "sign", "square") else ()),
         *((("bool", (2, 3, 5), {"dtype": "bool"}),) if kind == "logical_not" else ()),
     )

@@ -78,6 +78,11 @@ _LAYER = (
     row_norm("rms", (2, 5, 24), affine="w", centred=False),
     row_norm("rms of two axes, no weight", (2, 5, 24), 2, affine="", centred=False),
     row_norm("rms of a large mean", (5, 33), affine="w", centred=False, fill="offset"),
+    row_norm("rms, batch 0", (0, 4, 8), affine="w", centred=False),
+    row_norm("rms of a row of one", (3, 1), affine="w", centred=False),
+    row_norm("rms, odd sizes", (1, 3, 7, 5), 3, affine="w", centred=False),
+    row_norm("rms, float64", (2, 3, 7), affine="w", centred=False, dtype="float64"),
+    row_norm("rms, float16", (2, 3, 7), affine="w", centred=False, dtype="float16"),
 )
 
 
@@ -113,7 +118,10 @@ _GROUP = (
     group_norm("instances, 3-d, no weight, no bias", None, (2, 5, 3, 4, 2), ""),
     group_norm("instances, 1000 channels", None, (1, 1000, 3, 3)),
     group_norm("instances, long lines", None, (1, 3, 2, 700), fill="offset"),
+    group_norm("instances, batch 0", None, (0, 3, 7, 5)),
     group_norm("instances, NaN and Inf", None, (7, 5, 3, 4), fill="special"),
+    group_norm("instances, float64", None, (2, 3, 7, 5), dtype="float64"),
+    group_norm("instances, float16", None, (2, 3, 7, 5), dtype="float16"),
 )
 
 

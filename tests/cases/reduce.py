@@ -64,6 +64,10 @@ def _kinds() -> tuple[Case, ...]:
             over(kind, "bool, kept", (1, -1), (9, 2, 1, 1), dtype="bool", keepdim=True),
             over(kind, "bool of nothing", (1,), (3, 0), dtype="bool"),
             over(kind, "numbers", (2,), (2, 3, 2), fill="zeros"),
+            over(kind, "all axes", (), (2, 3, 2), fill="zeros"),
+            over(kind, "over the batch", (0,), (7, 3), dtype="bool"),
+            over(kind, "batch 0", (1,), (0, 3), dtype="bool"),
+            over(kind, "NaN and Inf", (1,), (2, 9), fill="special"),
         ]
     return tuple(found)
 
