@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import emulator
 import pytest
-from cases import Case, Draw
+from cases import CASES, Case, Draw
 from close import assert_close
 from emulated import EmulatorDriver
 from harness import Harness
@@ -20,7 +20,7 @@ from test_graphs import PROFILE, Net
 from truth import Planned, assert_true, draw_feeds, truth, verify
 
 from gpucnn import plan
-from gpucnn.backends.cuda import CudaBackend
+from gpucnn.backends.cuda import IMPLS, CudaBackend
 from gpucnn.errors import ShapeError
 from gpucnn.ops import RELU6, Activation, AvgPool, Conv, ConvTranspose, Epilogue, Linear, LpPool, MaxPool, MinPool
 from gpucnn.passes import PASSES_FLOAT16
@@ -28,6 +28,8 @@ from gpucnn.passes import PASSES_FLOAT16
 MOST_FLOPS = 400_000  # a check takes some hundred times as long as the kernel
 CHANNELS = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 40)
 """Few, and so chosen that every width of access is met; each width is a kernel to build."""
+WITHOUT_KERNEL = set(CASES) - set(IMPLS)
+"""Ops that the reference may compute; ``test_cuda_table.py`` says why."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -169,7 +171,7 @@ def test_graphs_in_float32(data):
     text = str(net.graph)
     try:
         planned = verify(net.graph, backend=backend(), choose=choose_small)
-        assert planned.plan.slow_steps == ()
+        assert {type(step.node.op) for step in planned.plan.slow_steps} <= WITHOUT_KERNEL
     except Exception:
         note(text)
         raise
@@ -183,7 +185,7 @@ def test_graphs_in_float16(data):
     expected = truth(net.graph, feeds, "float16")
     try:
         planned = Planned(net.graph, backend=backend(), passes=PASSES_FLOAT16, choose=choose_small)
-        assert planned.plan.slow_steps == ()
+        assert {type(step.node.op) for step in planned.plan.slow_steps} <= WITHOUT_KERNEL
         for name, y in planned.run(feeds).items():
             assert_true(y, expected[name])
     except Exception:
