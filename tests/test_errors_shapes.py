@@ -113,6 +113,19 @@ WRONG = {
     "resize scales": (lambda: Resize((2,), (3,), (0.0,)), "scales be above 0, got (3,) and (0.0,)"),
     "resize antialias": (lambda: Resize((2,), (3,), antialias=True), "resize: mode 'nearest' has no antialias"),
     "resize dims": (lambda: Resize((2, -2), (3, 3)).infer(Spec(X.shape, F32)), "resize: dims must name each axis once, got (2, -2)"),
+    "cat dim": (lambda: F.cat([X, X], 1.5), "cat: dim must be a whole number, got 1.5"),
+    "flatten dim": (lambda: F.flatten(X, 0.5), "flatten: start_dim must be a whole number, got 0.5"),
+    "flatten end": (lambda: F.flatten(X, 0, 1.5), "flatten: end_dim must be a whole number, got 1.5"),
+    "reshape size": (lambda: F.reshape(X, (2, -1.0)), "reshape: each of shape must be a whole number, got -1.0"),
+    "permute dim": (lambda: F.permute(X, (0, 1, 2, 3.5)), "permute: each of dims must be a whole number, got 3.5"),
+    "softmax dim": (lambda: F.softmax(X, 1.5), "softmax: dim must be a whole number, got 1.5"),
+    "log_softmax dim": (lambda: F.log_softmax(X, None), "log_softmax: dim must be a whole number, got None"),
+    "glu dim": (lambda: F.glu(X, "1"), "glu: dim must be a whole number, got '1'"),
+    "normalize dim": (lambda: F.normalize(X, dim=1.5), "normalize: dim must be a whole number, got 1.5"),
+    **{
+        f"{function.__name__} dtype": (lambda f=function: f(X, 1, dtype="flot"), f"{function.__name__}: dtype must be bool", "got 'flot'")
+        for function in (F.sum, F.mean, F.prod, F.cumsum)
+    },
     "aspect": (lambda: aspect_sizes("fit", (2,), (3,)), "must be 'stretch', 'not_larger' or 'not_smaller', got 'fit'"),
 }
 

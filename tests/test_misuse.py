@@ -44,7 +44,7 @@ WRONG = {
     "eps": (lambda: F.group_norm(X, 2, eps=None), "group_norm: eps must be a number, got None"),
     "scale": (lambda: F.interpolate(X, scale_factor=(None, 2)), "interpolate: scale_factor must be a number, got None"),
     "no type": (lambda: F.cast(X, None), "cast: dtype must be bool, an integer type or a floating-point type, got None"),
-    "no such type": (lambda: F.sum(X, dtype="foo"), "sum: dtype must be a type of numbers, got 'foo'"),
+    "no such type": (lambda: F.sum(X, dtype="foo"), "sum: dtype must be bool, an integer type or a floating-point type, got 'foo'"),
     "no tensors": (lambda: F.cat(None), "cat: tensors must be a sequence of arrays, got None"),
     "no tensor": (lambda: F.cat([X, None]), "cat: tensors must be a sequence of arrays"),
     "below 0": (lambda: F.one_hot(np.array([2, -1]), 3), "one_hot: x must lie in [0, 2], got -1 to 2"),

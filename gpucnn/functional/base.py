@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from inspect import signature
 from typing import Any, TypeVar
@@ -17,8 +18,8 @@ from ..ops.window import Padding
 from ..spec import Array, Spec, spec_of
 
 __all__ = [
-    "Dims", "Padding1", "Padding2", "Padding3", "Size1", "Size2", "Size3", "T", "activate", "apply_op", "dims_of", "dtype_of", "known",
-    "number", "of_axes", "padding_of", "reduce", "shape_of", "whole", "wholes", "windows_of",
+    "Dims", "Padding1", "Padding2", "Padding3", "Size1", "Size2", "Size3", "T", "activate", "apply_op", "dims_of", "dtype_name", "dtype_of",
+    "known", "number", "of_axes", "padding_of", "reduce", "shape_of", "whole", "wholes", "windows_of",
 ]  # fmt: skip
 
 T = TypeVar("T", Array, Value)
@@ -78,6 +79,14 @@ def dims_of(op: str, dim: Dims) -> tuple[int, ...]:
 def dtype_of(x: Any) -> np.dtype[Any]:
     """Dtype of an array, of what NumPy makes one of, or of a value."""
     return np.dtype(x.dtype) if hasattr(x, "dtype") else np.asarray(x).dtype
+
+
+def dtype_name(op: str, dtype: Any) -> str:
+    """NumPy's name of a dtype that a caller asks for."""
+    with suppress(TypeError):
+        if dtype is not None:  # NumPy's float64
+            return str(np.dtype(dtype).name)
+    raise ShapeError(f"{op}: dtype must be bool, an integer type or a floating-point type, got {dtype!r}")
 
 
 def reduce(kind: str, x: Any, dim: Dims, keepdim: bool, **fields: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ops import Activation, Cast, number_as
-from .base import apply_op
+from .base import apply_op, dtype_name
 from .elementwise import maximum, minimum
 
 __all__ = ["cast", "clamp"]
@@ -87,10 +87,4 @@ def cast(x: Any, dtype: Any) -> Any:
     >>> cast(np.float32([1.7, -1.7]), "int32")
     array([ 1, -1], dtype=int32)
     """
-    try:
-        name = np.dtype(dtype).name if dtype is not None else ""
-    except TypeError:
-        name = ""
-    if not name:
-        raise ShapeError(f"cast: dtype must be bool, an integer type or a floating-point type, got {dtype!r}")
-    return apply_op(Cast(name), x)[0]
+    return apply_op(Cast(dtype_name("cast", dtype)), x)[0]

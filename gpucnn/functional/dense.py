@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..errors import ShapeError
-from ..graph import Value
 from ..ops import Einsum, Linear, MatMul
 from ..spec import shape_text
-from .base import T, apply_op
+from .base import T, apply_op, shape_of
 from .elementwise import add
 
 __all__ = ["bilinear", "bmm", "einsum", "linear", "matmul"]
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Value) else np.shape(x)
 
 
 def linear(x: T, weight: Any, bias: Any = None) -> T:
@@ -113,7 +106,7 @@ def bmm(x: Any, y: Any) -> Any:
     >>> bmm(np.ones((2, 1, 3), np.float32), np.ones((2, 3, 1), np.float32)).shape
     (2, 1, 1)
     """
-    a, b = _shape(x), _shape(y)
+    a, b = shape_of(x), shape_of(y)
     if len(a) != 3 or len(b) != 3 or a[0] != b[0]:
         raise ShapeError(f"bmm: x must be (b, m, k) and y (b, k, n), got {shape_text(a)} and {shape_text(b)}; matmul broadcasts")
     return matmul(x, y)
@@ -189,13 +182,13 @@ def bilinear(x1: Any, x2: Any, weight: Any, bias: Any = None) -> Any:
     >>> bilinear(np.float32([[1, 2]]), np.float32([[3, 4]]), np.float32([[[1, 0], [0, 10]]]))
     array([[83.]], dtype=float32)
     """
-    a, b, w = _shape(x1), _shape(x2), _shape(weight)
+    a, b, w = shape_of(x1), shape_of(x2), shape_of(weight)
     if len(w) != 3 or not a or not b or a[:-1] != b[:-1] or (a[-1], b[-1]) != w[1:]:
         raise ShapeError(
             "bilinear: x1 must be (…, in1), x2 (…, in2) and weight (out, in1, in2), "
             f"got {shape_text(a)}, {shape_text(b)} and {shape_text(w)}"
         )
-    if bias is not None and _shape(bias) != w[:1]:
-        raise ShapeError(f"bilinear: bias must have shape {w[0]}, one value an output feature, got {shape_text(_shape(bias))}")
+    if bias is not None and shape_of(bias) != w[:1]:
+        raise ShapeError(f"bilinear: bias must have shape {w[0]}, one value an output feature, got {shape_text(shape_of(bias))}")
     y = einsum("...oj,...j->...o", einsum("...i,oij->...oj", x1, weight), x2)
     return y if bias is None else add(y, bias)

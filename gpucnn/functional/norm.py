@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ops import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm, Normalize
-from .base import T, apply_op, number, whole
+from .base import T, apply_op, dtype_of, number, shape_of, whole
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
 
@@ -53,7 +53,7 @@ def _row(op: str, x: Any, normalized_shape: int | Sequence[int]) -> int:
     """How many axes ``normalized_shape`` names; raises unless they are the last ones of x."""
     given = tuple(normalized_shape) if isinstance(normalized_shape, Sequence) else (normalized_shape,)
     row = tuple(whole(op, "each size of normalized_shape", n) for n in given)
-    shape = tuple(int(n) for n in (x.shape if hasattr(x, "shape") else np.shape(x)))
+    shape = shape_of(x)
     if not row or row != shape[len(shape) - len(row) :]:
         raise ShapeError(f"{op}: normalized_shape {row} must be the last sizes of x, which has shape {shape}")
     return len(row)
@@ -127,7 +127,7 @@ def rms_norm(x: T, normalized_shape: int | Sequence[int], weight: Any = None, ep
     array([[0.2, 1.4]], dtype=float32)
     """
     dims = _row("rms_norm", x, normalized_shape)
-    dtype: Any = getattr(x, "dtype", np.dtype(np.float64))
+    dtype = dtype_of(x)
     least = number("rms_norm", "eps", eps) if eps is not None else float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
     y: T = apply_op(LayerNorm(dims, least, centred=False), x, weight, None)[0]
     return y

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..errors import ShapeError
 from ..ops import CumSum, Flatten, GlobalAvgPool, Reduce
 from ..spec import shape_text
-from .base import Dims, T, apply_op, dims_of, dtype_of, reduce, shape_of, whole
+from .base import Dims, T, apply_op, dims_of, dtype_name, dtype_of, reduce, shape_of, whole
 
 __all__ = ["all", "amax", "amin", "any", "cumsum", "mean", "prod", "sum"]
 
@@ -20,13 +18,10 @@ def _not_empty(kind: str, x: Any, dim: Dims) -> None:
         raise ShapeError(f"{kind}: there is no element to choose along an axis of size 0 (x {shape_text(shape)})")
 
 
-def _summed(op: str, x: Any, dtype: Any) -> str | None:
+def _summed(kind: str, x: Any, dtype: Any) -> str | None:
     """Integers and bools are added up in int64 unless told, as in PyTorch."""
     if dtype is not None:
-        try:
-            return str(np.dtype(dtype))
-        except TypeError:
-            raise ShapeError(f"{op}: dtype must be a type of numbers, got {dtype!r}") from None
+        return dtype_name(kind, dtype)
     return None if dtype_of(x).kind == "f" else "int64"
 
 
@@ -108,7 +103,7 @@ def mean(x: T, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) ->
         pooled = apply_op(GlobalAvgPool(), x)[0]
         y: T = pooled if keepdim else apply_op(Flatten(1), pooled)[0]
         return y
-    made: T = reduce("mean", x, dim, keepdim, dtype=None if dtype is None else _summed("mean", x, dtype))
+    made: T = reduce("mean", x, dim, keepdim, dtype=None if dtype is None else dtype_name("mean", dtype))
     return made
 
 

@@ -10,11 +10,10 @@ import numpy as np
 from ..errors import ShapeError
 from ..spec import Array, Spec, shape_text
 
-__all__ = ["Layout", "Op", "Specs", "Validation", "accumulator", "normalise_dim", "require_float", "wrong"]
+__all__ = ["Layout", "Op", "Validation", "accumulator", "normalise_dim", "require_float", "require_rank", "wrong"]
 
 Layout = Literal["spatial", "pointwise", "axiswise", "logical"]
 Validation = Literal["exact", "rounded", "loose"]
-Specs = tuple["Spec | None", ...]
 
 
 @dataclass(frozen=True)

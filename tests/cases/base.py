@@ -55,8 +55,6 @@ class Draw:
         if dtype.kind in "iu":
             low, high = self.within or ((0, 256) if dtype == np.uint8 else (-99, 100))
             return rng.integers(low, high, self.shape, dtype)
-        if dtype.kind == "b":
-            return rng.integers(0, 2, self.shape).astype(bool)
         with np.errstate(over="ignore"):  # "halves" reach beyond float16
             return np.asarray(_FILLS[self.fill](rng, self.shape)).astype(dtype)
 

@@ -66,6 +66,8 @@ _EINSUM = (
     einsum("bhqk,bhkd->bqhd", (2, 3, 5, 7), (2, 3, 7, 4)),
     einsum("bij,bjk->bik", (3, 5, 2), (3, 2, 4)),
     einsum("bij , bjk -> kbi", (3, 5, 2), (3, 2, 4)),
+    einsum("bij,bjk->kbi", (4, 4, 4), (4, 4, 4), note="sizes that tell nothing"),
+    einsum("bk,ab", (3, 4), (5, 3)),
     einsum("i,j->ij", (4,), (5,)),
     einsum("i,i->", (1000,), (1000,)),
     einsum("i,i->i", (9,), (9,)),

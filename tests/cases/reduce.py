@@ -89,7 +89,8 @@ _REDUCE = (
     of("var of nothing", Reduce("var", (1,), correction=0.0), (3, 0)),
     of("std of a population", Reduce("std", (2, 3), True, correction=0.0), X),
     of("std about a large mean", Reduce("std", (1,)), (3, 50), fill="offset"),
-    of("logsumexp of large numbers", Reduce("logsumexp", (1,)), (7, 40), fill="wide"),
+    of("logsumexp of numbers whose exp is no float64", Reduce("logsumexp", (1,)), (7, 40), fill="far"),
+    of("logsumexp of numbers whose exp is no float32", Reduce("logsumexp", (1,)), (7, 40), dtype="float16", fill="wide"),
     of("logsumexp of all -Inf", Reduce("logsumexp", (1,)), (3, 4), fill="lowest"),
 )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .arithmetic import FLOATS, PACKED
-from .tree import SIZES, Instruction, Operand, Pair, Sym, Vec
+from .tree import SIZES, Addr, Instruction, Operand, Pair, Reg, Statement, Sym, Vec
 
 if TYPE_CHECKING:
     from .translate import Handler, Translator
@@ -205,6 +206,54 @@ def _call(t: Translator, ins: Instruction) -> str:
     function = t.call(names[0], ins)
     arguments = [f"(char*){t.read(o, 'u64')}" for items in lists for o in items]
     return f"char* const arguments[] = {{{', '.join([*arguments, 'nullptr'])}}}; {function}(self, arguments);"
+
+
+def call_sequence(t: Translator, body: Sequence[Statement], at: int) -> list[Instruction]:
+    """The stores, the call and the load from ``at`` on, where they hand over single values and take one back; else nothing.
+
+    A kernel's epilogue is unrolled over dozens of results, each with a call or two: through memory of their own, as ``_call`` has it,
+    they would be most of what g++ has to do.
+    """
+    stored: list[str] = []
+    run: list[Instruction] = []
+    for statement in body[at : at + 16]:
+        if not isinstance(statement, Instruction) or statement.guard:
+            return []
+        run.append(statement)
+        if statement.op == "call":
+            break
+        name = _whole_param(t, statement, 0)
+        if statement.op != "st" or not name or name in stored or isinstance(statement.operands[1], Vec):
+            return []
+        stored.append(name)
+    after = body[at + len(run)] if at + len(run) < len(body) else None
+    match run[-1].operands:
+        case (Vec((Sym(result),)), Sym(name), Vec(items)) if run[-1].op == "call" and t.ptx.has_function(name):
+            if [o.name if isinstance(o, Sym) else "" for o in items] != stored:
+                return []
+            if isinstance(after, Instruction) and after.op == "ld" and not after.guard and isinstance(after.operands[0], Reg):
+                return [*run, after] if _whole_param(t, after, 1) == result else []
+    return []
+
+
+def _whole_param(t: Translator, ins: Instruction, operand: int) -> str:
+    """Name of the ``.param`` variable that the instruction reads or writes as a whole, as one value; empty if it does not."""
+    place = ins.operands[operand] if len(ins.operands) > operand else None
+    if "param" not in ins.mods or not isinstance(place, Addr) or not isinstance(place.base, Sym) or place.offset:
+        return ""
+    variable = t.function.arrays.get(place.base.name)
+    alone = variable is not None and variable.count == 1 and SIZES[variable.type] == SIZES[t.type_of(ins)]
+    return place.base.name if alone else ""
+
+
+def call_by_value(t: Translator, run: Sequence[Instruction]) -> str:
+    """What ``call_sequence`` found as one call of ``called``."""
+    *stores, call, load = run
+    t.only(call, "uni")
+    name = next(o.name for o in call.operands if isinstance(o, Sym))
+    kinds = [f"b{SIZES[t.type_of(ins)]}" for ins in (load, *stores)]
+    values = "".join(f", ({t.ctype(kind)}){t.read(ins.operands[1], kind)}" for ins, kind in zip(stores, kinds[1:]))
+    return t.write(load.operands[0], kinds[0], f"called<{t.call(name, call)}, {t.ctype(kinds[0])}>(self{values})")
 
 
 TABLE: dict[str, Handler] = {

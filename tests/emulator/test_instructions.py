@@ -277,6 +277,20 @@ def test_calls_and_switches(x, arch):
     np.testing.assert_array_equal(y, np.choose(np.arange(64) % 8, cases))
 
 
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("check", [False, True])
+def test_arguments_of_calls(x, arch, check):
+    """Single values of every width, negative ones too; a struct, and a function that returns nothing, go through memory."""
+    before = """__device__ __noinline__ double mix(double a, unsigned char b, long long c, short d, float e) { return a * b + c * d + e; }
+        __device__ __noinline__ void put(float4 v, float* y, int k) { y[k] = v.x + 2 * v.y + 3 * v.z + 4 * v.w; }"""
+    body = "put(make_float4(x[i], 1, 2, 3), y, i); y[i] += (float)mix(x[i], (unsigned char)(200 + i), 1ll << 33, (short)-i, 0.5f);"
+    x, y = np.round(8 * x), np.zeros(64, np.float32)  # whole numbers: nothing is rounded in between
+    kernel(body, "const float* x, float* y", arch, before=before, check=check)((1,), (64,), (x, y))
+    i, wide = np.arange(64), x.astype(np.float64)
+    mixed = wide * ((200 + i) % 256) - i * 2.0**33 + 0.5
+    np.testing.assert_array_equal(y, (x + np.float32(2 + 6 + 12)) + mixed.astype(np.float32))
+
+
 @pytest.mark.parametrize("shape", ["m16n8k16.f16", "m16n8k16.bf16", "m16n8k8.f16", "m16n8k8.bf16", "m16n8k8.tf32"])
 def test_matrix_fragments(shape):
     """Every fragment layout as the PTX ISA draws it, written down a second time by index formulas."""

@@ -234,15 +234,20 @@ class Translator:
                 kind = "pred" if register.type == "pred" else f"b{SIZES[register.type]}"
                 kinds.setdefault(self.ctype(kind), []).append(_name(register.name))
         lines += [f"{ctype} {', '.join(names)};" for ctype, names in kinds.items()]
-        for name, array in self.function.arrays.items():
-            if array.space != "shared":
-                lines.append(f"alignas({max(16, array.align)}) char {_name(name)}[{max(8, _bytes(array))}];")
-        body, at = self.function.body, 0
+        code, body, at = [], self.function.body, 0
         while at < len(body):
-            run = _run_of_multiplications(body, at)
-            lines.append(collectives.multiply(self, run).join("{}") if run else self._statement(body[at]))
+            if run := _run_of_multiplications(body, at):
+                code.append(collectives.multiply(self, run).join("{}"))
+            elif run := moves.call_sequence(self, body, at):
+                code.append(moves.call_by_value(self, run).join("{}"))
+            else:
+                code.append(self._statement(body[at]))
             at += max(1, len(run))
-        return "\n".join([*lines, "}"])
+        named = set(re.findall(r"\w+", "\n".join(code)))
+        for name, array in self.function.arrays.items():
+            if array.space != "shared" and _name(name) in named:
+                lines.append(f"alignas({max(16, array.align)}) char {_name(name)}[{max(8, _bytes(array))}];")
+        return "\n".join([*lines, *code, "}"])
 
     def _statement(self, statement: Statement) -> str:
         if isinstance(statement, Label):

@@ -202,6 +202,16 @@ def copy(target: Array, source: Array) -> Call:
     return lambda: np.copyto(target, source)
 
 
+def zero(target: Array) -> Call:
+    """A call that fills with zeros."""
+    return lambda: target.fill(0)
+
+
+def add(target: Array, source: Array) -> Call:
+    """A call that adds to what is there."""
+    return lambda: np.add(target, source, out=target)
+
+
 def product(x: Array, weight: Array, out: Array) -> Call:
     """A call that multiplies matrices."""
     return lambda: np.matmul(x, weight, out=out)

@@ -16,7 +16,7 @@ from ...ops import Conv
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from ..unit_axis import takes_lines
-from .backend import CpuBackend, Scratch, copy, product, rows_of
+from .backend import CpuBackend, Scratch, copy, product, rows_of, zero
 from .epilogue import finish, room
 from .frame import Frame
 from .gemm import Block, blocks, group_size
@@ -236,7 +236,7 @@ class ConvVolume(Impl):
                     matrix = weight[group, taps].reshape(-1, per)
                     calls.append(product(columns.reshape(lines * q, -1), matrix, acc[:, group * per : (group + 1) * per]))
             else:
-                calls.append(_zero(acc))
+                calls.append(zero(acc))
             rb = None if residual is None else _nhwc(residual[i : i + 1, :, z])[:, p0:p1]
             tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
@@ -246,10 +246,6 @@ def _plane_frame(op: Conv, plane: Any, kernel: tuple[int, int], pads: Sequence[t
     """Windows over one plane (1, c, h, w) of a volume."""
     (_, sh, sw), (_, dh, dw) = op.stride, op.dilation
     return Frame(_nhwc(plane), kernel, (sh, sw), (dh, dw), (pads[1][0], pads[2][0]), width)
-
-
-def _zero(x: Array) -> Call:
-    return lambda: x.fill(0)
 
 
 class _Shape:

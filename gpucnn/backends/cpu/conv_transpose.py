@@ -12,7 +12,7 @@ import numpy as np
 from ...ops import ConvTranspose
 from ...spec import Array, Spec
 from ..base import Call, Impl
-from .backend import CpuBackend, Scratch, copy, product
+from .backend import CpuBackend, Scratch, add, copy, product, zero
 from .epilogue import finish, room
 
 __all__ = ["ConvTransposeGemm"]
@@ -71,7 +71,7 @@ class ConvTransposeGemm(Impl):
         for i, p0, p1 in slabs(op, n, k, out, sizes, parts):
             scratch, yb = Scratch(workspace[len(tasks) % parts]), ys[i, p0:p1]
             acc = yb if yb.flags.c_contiguous else scratch.take(*yb.shape)
-            calls: list[Call] = [_zero(acc)]
+            calls: list[Call] = [zero(acc)]
             reach = _reaching(op, p0, p1, before[0], sizes[0], range((*lead, s)[0]))
             lines = xs[i, reach.start : reach.stop]
             if not lines.flags.c_contiguous:  # rows of a product follow each other evenly
@@ -132,7 +132,7 @@ class _Tap:
             pairs = [*self._pairs((*line, last), met, made.shape)]
             if all(source.stop > source.start for source, _ in pairs):
                 from_, to = (*(source for source, _ in pairs), last), tuple(place for _, place in pairs)
-                calls.append(_add(target[to], made[from_]))
+                calls.append(add(target[to], made[from_]))
         return calls
 
     def _lines(self, taps: range) -> range:
@@ -148,14 +148,6 @@ class _Tap:
             last = max(first, min(origin + size, (high - low - 1 - shift) // stride + 1))
             begin = first * stride + shift
             yield slice(first - origin, last - origin), slice(begin, begin + (last - first) * stride, stride)
-
-
-def _zero(x: Array) -> Call:
-    return lambda: x.fill(0)
-
-
-def _add(target: Array, source: Array) -> Call:
-    return lambda: np.add(target, source, out=target)
 
 
 def _multiply(x: Array, y: Array, out: Array) -> Call:

@@ -12,7 +12,7 @@ from ...ops import Resize
 from ...ops.resize import Taps
 from ...spec import Array, Spec, spec_of
 from ..base import Call, Impl
-from .backend import CpuBackend, Scratch, copy
+from .backend import CpuBackend, Scratch, add, copy
 
 __all__ = ["ResizeLines"]
 
@@ -72,7 +72,7 @@ def _axis(op: Resize, taps: Taps, source: Array, gathered: Array, total: Array) 
         target = total if t == 0 else gathered
         calls.append(_weigh(gathered, weights.reshape(column), target, np.moveaxis(target, axis, 0), np.flatnonzero(weights == 0)))
         if t:
-            calls.append(_add(total, gathered))
+            calls.append(add(total, gathered))
     return calls
 
 
@@ -87,7 +87,3 @@ def _weigh(x: Array, weights: Array, out: Array, lines: Array, unused: Array) ->
             lines[unused] = 0  # whatever stands there
 
     return call
-
-
-def _add(total: Array, more: Array) -> Call:
-    return lambda: np.add(total, more, out=total)

@@ -24,6 +24,7 @@ __all__ = [
     "RouteKernel",
     "element_strides",
     "fold",
+    "is_float",
     "movable",
     "moved_rows",
     "same_place",
@@ -120,6 +121,11 @@ def same_place(x: Array, y: Array) -> bool:
     """Whether two arrays of one shape are the same memory, element by element."""
     strides = zip(x.shape, element_strides(x), element_strides(y))
     return address(x) == address(y) and all(a == b for n, a, b in strides if n > 1)
+
+
+def is_float(x: Spec) -> bool:
+    """Whether x is float32 or float16, on no more axes than a kernel walks."""
+    return x.dtype in (np.float32, np.float16) and x.ndim <= MOST_AXES
 
 
 def movable(*specs: Spec | None) -> bool:

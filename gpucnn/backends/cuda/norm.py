@@ -13,7 +13,7 @@ from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, launch
 from .geometry import on_host, scalars
-from .layout import MOST_AXES, element_strides, fold, walk
+from .layout import element_strides, fold, is_float, walk
 
 __all__ = ["GroupNormKernel", "LayerNormKernel", "LocalResponseNormKernel", "NormalizeKernel"]
 
@@ -25,10 +25,6 @@ _CENTRED, _UNCENTRED = 0, 1
 
 Split = tuple[Sequence[int], Sequence[Sequence[int]]]
 """Sizes of some axes, and their strides in y, in x and in the parameters."""
-
-
-def _is_float(x: Spec) -> bool:
-    return x.dtype in (np.float32, np.float16) and x.ndim <= MOST_AXES
 
 
 def _float32(constants: Sequence[Any]) -> tuple[Any, ...]:
@@ -61,7 +57,7 @@ class LayerNormKernel(Impl):
 
     def supports(self, op: LayerNorm, x: Spec, *rest: Spec | None) -> bool:
         """Float32 and float16, up to five axes."""
-        return _is_float(x)
+        return is_float(x)
 
     def pack(self, op: LayerNorm, *constants: Any) -> tuple[Any, ...]:
         """Weight and bias in float32."""
@@ -90,7 +86,7 @@ class GroupNormKernel(Impl):
 
     def supports(self, op: GroupNorm, x: Spec, *rest: Spec | None) -> bool:
         """Float32 and float16, up to five axes."""
-        return _is_float(x)
+        return is_float(x)
 
     def pack(self, op: GroupNorm, *constants: Any) -> tuple[Any, ...]:
         """Weight and bias in float32."""
@@ -118,7 +114,7 @@ class NormalizeKernel(Impl):
 
     def supports(self, op: Normalize, x: Spec) -> bool:
         """Norms with p 1, 2 and infinity of float32 and float16, up to five axes."""
-        return _is_float(x) and op.p in _NORMS
+        return is_float(x) and op.p in _NORMS
 
     def bind(
         self, backend: CudaBackend, op: Normalize, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
@@ -141,7 +137,7 @@ class LocalResponseNormKernel(Impl):
 
     def supports(self, op: LocalResponseNorm, x: Spec) -> bool:
         """Float32 and float16, up to five axes."""
-        return _is_float(x)
+        return is_float(x)
 
     def bind(
         self, backend: CudaBackend, op: LocalResponseNorm, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]

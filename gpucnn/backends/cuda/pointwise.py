@@ -13,7 +13,7 @@ from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, activation_arguments, launch
 from .geometry import address, divisor, on_host, scalars
-from .layout import MOST_AXES, Axis, element_strides, fold, walk
+from .layout import MOST_AXES, Axis, element_strides, fold, is_float, walk
 
 __all__ = [
     "BINARY_CODES",
@@ -43,10 +43,6 @@ _PRELU, _GLU = 4, 5  # further codes of that kernel
 
 _THREADS = 256
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float16))
-
-
-def _is_float(x: Spec) -> bool:
-    return x.dtype in _FLOATS and x.ndim <= MOST_AXES
 
 
 def _width(axes: tuple[Axis, ...], arrays: Sequence[Array]) -> int:
@@ -93,7 +89,7 @@ class ActivationKernel(Impl):
 
     def supports(self, op: Activation, x: Spec) -> bool:
         """Float32 and float16, up to five axes."""
-        return _is_float(x)
+        return is_float(x)
 
     def bind(
         self, backend: CudaBackend, op: Activation, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
@@ -113,7 +109,7 @@ class UnaryKernel(Impl):
 
     def supports(self, op: Unary, x: Spec) -> bool:
         """Kinds whose result is a number; float32 and float16, up to five axes."""
-        return op.kind in UNARY_CODES and _is_float(x)
+        return op.kind in UNARY_CODES and is_float(x)
 
     def bind(
         self, backend: CudaBackend, op: Unary, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
@@ -132,7 +128,7 @@ class BinaryKernel(Impl):
 
     def supports(self, op: Binary, x: Spec, y: Spec) -> bool:
         """Kinds whose result is a number; float32 and float16, up to five axes."""
-        return op.kind in BINARY_CODES and _is_float(x) and _is_float(y)
+        return op.kind in BINARY_CODES and is_float(x) and is_float(y)
 
     def bind(
         self, backend: CudaBackend, op: Binary, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
@@ -156,7 +152,7 @@ class PReLUKernel(Impl):
 
     def supports(self, op: PReLU, x: Spec, weight: Spec) -> bool:
         """Float32 and float16, up to five axes."""
-        return _is_float(x)
+        return is_float(x)
 
     def bind(
         self, backend: CudaBackend, op: PReLU, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
@@ -173,7 +169,7 @@ class GLUKernel(Impl):
 
     def supports(self, op: GLU, x: Spec) -> bool:
         """Float32 and float16, up to five axes."""
-        return _is_float(x)
+        return is_float(x)
 
     def bind(
         self, backend: CudaBackend, op: GLU, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
@@ -191,7 +187,7 @@ class BatchNormKernel(Impl):
 
     def supports(self, op: BatchNorm, x: Spec, *rest: Spec | None) -> bool:
         """Float32 and float16, up to five axes."""
-        return _is_float(x)
+        return is_float(x)
 
     def pack(self, op: BatchNorm, *constants: Any) -> tuple[Any, ...]:
         """(scale, shift) as float32 in the places of mean and var."""
@@ -223,7 +219,7 @@ class CastKernel(Impl):
 
     def supports(self, op: Cast, x: Spec) -> bool:
         """Float32 and float16 on both sides, up to five axes."""
-        return _is_float(x) and np.dtype(op.dtype) in _FLOATS
+        return is_float(x) and np.dtype(op.dtype) in _FLOATS
 
     def bind(
         self, backend: CudaBackend, op: Cast, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]

@@ -12,7 +12,7 @@ from ...spec import Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, launch
 from .geometry import scalars
-from .layout import MOST_AXES, element_strides, fold, walk
+from .layout import element_strides, fold, is_float, walk
 
 __all__ = ["LogSoftmaxKernel", "SoftmaxKernel"]
 
@@ -28,7 +28,7 @@ class SoftmaxKernel(Impl):
 
     def supports(self, op: Softmax, x: Spec) -> bool:
         """Float32 and float16, up to five axes."""
-        return x.dtype in (np.float32, np.float16) and x.ndim <= MOST_AXES
+        return is_float(x)
 
     def bind(
         self, backend: CudaBackend, op: Softmax, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
@@ -45,7 +45,7 @@ class LogSoftmaxKernel(Impl):
 
     def supports(self, op: LogSoftmax, x: Spec) -> bool:
         """Float32 and float16, up to five axes."""
-        return x.dtype in (np.float32, np.float16) and x.ndim <= MOST_AXES
+        return is_float(x)
 
     def bind(
         self, backend: CudaBackend, op: LogSoftmax, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -35,11 +34,6 @@ class Source:
     name: str
     text: str
     digest: str
-
-    def with_macros(self, macros: Mapping[str, int]) -> str:
-        """The text behind its macros."""
-        lines = [f"#define {name} {value}" for name, value in sorted(macros.items())]
-        return "\n".join([*lines, f'#line 1 "{self.name}"', self.text])
 
 
 @lru_cache(maxsize=1)

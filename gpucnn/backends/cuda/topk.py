@@ -13,7 +13,7 @@ from ...spec import Spec
 from ..base import Call, Impl
 from .backend import CudaBackend, launch
 from .geometry import scalars
-from .layout import MOST_AXES, element_strides, fold, walk
+from .layout import element_strides, fold, is_float, walk
 
 __all__ = ["TopKKernel"]
 
@@ -29,7 +29,7 @@ class TopKKernel(Impl):
 
     def supports(self, op: TopK, x: Spec) -> bool:
         """Float32 and float16, up to five axes."""
-        return x.dtype in (np.float32, np.float16) and x.ndim <= MOST_AXES
+        return is_float(x)
 
     def bind(self, backend: CudaBackend, op: TopK, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]) -> Call | None:
         """One launch: a block a row."""

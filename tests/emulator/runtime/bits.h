@@ -168,6 +168,13 @@ template <class T> EMU_INLINE T load(const char* p) {
     return value;
 }
 template <class T> EMU_INLINE void store(char* p, T value) { __builtin_memcpy(p, &value, sizeof value); }
+// A device function that takes and gives single values. Not inlined: the calls are many, and g++ is to see little of each.
+template <auto function, class R, class... A> __attribute__((noinline)) R called(Thread& self, A... values) {
+    R result;
+    char* const arguments[] = {(char*)&result, (char*)&values..., nullptr};
+    function(self, arguments);
+    return result;
+}
 EMU_INLINE char* generic(uint64_t address) { return (char*)address; }
 // A generic address that lands in the shared window by mistake is far outside it.
 EMU_INLINE char* in_shared(Thread& self, uint32_t address, uint32_t bytes, uint32_t site) {
