@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from inspect import signature
 from typing import Any, TypeVar
@@ -82,11 +83,9 @@ def dtype_of(x: Any) -> np.dtype[Any]:
 
 def dtype_name(op: str, dtype: Any) -> str:
     """NumPy's name of a dtype that a caller asks for."""
-    try:
-        if dtype is not None:  # which NumPy takes for float64
+    with suppress(TypeError):
+        if dtype is not None:  # NumPy's float64
             return str(np.dtype(dtype).name)
-    except TypeError:
-        pass
     raise ShapeError(f"{op}: dtype must be bool, an integer type or a floating-point type, got {dtype!r}")
 
 
