@@ -195,7 +195,8 @@ def test_float32(name, backend):
     for key, y in first.items():
         if key in bounds:
             assert_true(y, bounds[key])
-        assert distance(y, exact[key]) <= TIMES * distance(on_cpu[key], exact[key]), key
+        rounding = float(np.finfo(np.float32).eps * np.abs(exact[key]).max())  # the CPU may be nearer than that by luck
+        assert distance(y, exact[key]) <= TIMES * max(distance(on_cpu[key], exact[key]), rounding), key
         np.testing.assert_array_equal(y.view(np.uint32), second[key].view(np.uint32))
 
 

@@ -34,10 +34,13 @@ from gpucnn.ops import (
     AdaptiveMaxPool,
     AvgPool,
     Binary,
+    Conv,
+    ConvTranspose,
     GlobalAvgPool,
     GlobalLpPool,
     GlobalMaxPool,
     GlobalMinPool,
+    LookupConv,
     LpPool,
     MaxPool,
     MinPool,
@@ -166,12 +169,16 @@ class Recorder(EmulatorDriver):
         return lambda grid, block, args, shared=0: None
 
 
-def bind_everything(recorder: Recorder) -> None:
-    """All cases and tiles that are run on sm_80."""
+TILED_OPS = (Conv, ConvTranspose, LookupConv)
+"""What is launched by tiles, which the GPU has a say in; everything else is launched alike everywhere."""
+
+
+def bind_everything(recorder: Recorder, kinds: type[Op] | tuple[type[Op], ...] = Op) -> None:
+    """All cases and tiles that are run on sm_80, of some ops."""
     backend = CudaBackend(recorder)
-    for case, impl, way in (p.values for p in EVERY):
+    for case, impl, way in (p.values for p in EVERY if isinstance(p.values[0].op, kinds)):
         Harness(case, impl, backend, way)
-    for case, impl, before in (p.values for p in ALIGNED):
+    for case, impl, before in (p.values for p in ALIGNED if isinstance(p.values[0].op, kinds)):
         Aligned(case, impl, backend, before)
     for method in (ConvStemMma, ConvStemSimt):
         for lookup_too, tile in product((False, True), STEM_TILES):
@@ -188,8 +195,21 @@ def bind_everything(recorder: Recorder) -> None:
 def test_all_that_is_launched_is_listed(arch, multiprocessors):
     """On a GPU so small that large tiles are chosen, and on a large one."""
     recorder = Recorder(arch, multiprocessors)
-    bind_everything(recorder)
+    bind_everything(recorder, TILED_OPS)
     assert len(recorder.asked) > 1
+
+
+@pytest.mark.parametrize("arch", [75, 90])
+def test_only_tiles_depend_on_the_gpu(arch):
+    """The first case of every other op asks for the same kernels as on sm_80, which ``test_all_that_is_listed_is_launched`` has all of."""
+    first = {type(p.values[0].op): p.values for p in EVERY[::-1] if not isinstance(p.values[0].op, TILED_OPS)}
+    assert len(first) > 20
+    asked = []
+    for recorder in (Recorder(80), Recorder(arch, 1000)):
+        for case, impl, way in first.values():
+            Harness(case, impl, CudaBackend(recorder), way)
+        asked.append(recorder.asked)
+    assert asked[0] == asked[1]
 
 
 def test_all_that_is_listed_is_launched():
