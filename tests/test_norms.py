@@ -183,3 +183,19 @@ def test_which_norms_keep_the_batch():
     assert not LayerNorm(1).keeps_batch((True, True), x, w)
     assert GroupNorm(2).keeps_batch((True,), x)
     assert not Normalize(dim=-3).keeps_batch((True,), x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (nn.BatchNorm1d(3), (2, 3, 4, 5), "BatchNorm1d: x must be (n, c) or (n, c, l), 2 or 3 axes, got 4 (x 2×3×4×5)"),
+        (nn.BatchNorm2d(3), (3, 4, 5), "BatchNorm2d: x must be (n, c, h, w), 4 axes, got 3 (x 3×4×5)"),
+        (nn.BatchNorm3d(3), (2, 3, 4, 5), "BatchNorm3d: x must be (n, c, d, h, w), 5 axes, got 4"),
+        (nn.InstanceNorm1d(3), (2, 3), "InstanceNorm1d: x must be (n, c, l), 3 axes, got 2"),
+        (nn.InstanceNorm2d(3), (3, 4, 5), "InstanceNorm2d: x must be (n, c, h, w), 4 axes, got 3"),
+        (nn.InstanceNorm3d(3), (2, 3, 4, 5), "InstanceNorm3d: x must be (n, c, d, h, w), 5 axes, got 4"),
+    ],
+)
+def test_layers_take_their_own_number_of_axes(layer, shape, message):
+    with pytest.raises(ShapeError, match=re.escape(message)):
+        layer(np.zeros(shape, np.float32))

@@ -82,7 +82,8 @@ def layer_norm(x: T, normalized_shape: int | Sequence[int], weight: Any = None, 
     Notes
     -----
     The mean is subtracted before squares are summed, and the sum of squares divided by their number. Ba, Kiros & Hinton 2016,
-    arXiv:1607.06450; PyTorch ``layer_norm``, ONNX ``LayerNormalization``, whose ``axis`` is the first of these axes.
+    arXiv:1607.06450; PyTorch ``layer_norm``, ONNX ``LayerNormalization``, whose ``axis`` is the first of these axes. Squares are summed
+    in float32 where x is no wider, as in PyTorch: values beyond about 1e19 overflow.
 
     Examples
     --------
@@ -241,7 +242,7 @@ def local_response_norm(x: T, size: int, alpha: float = 1e-4, beta: float = 0.75
     -----
     Krizhevsky, Sutskever & Hinton 2012 (AlexNet: size 5, alpha 5e-4 as counted here, beta 0.75, k 2); ONNX ``LRN``. PyTorch's function of
     this name gives the same for an odd ``size``. For an even one its window has the odd channel before the one in the middle, ONNX's and
-    this one after it.
+    this one after it. Squares are summed in float32 where x is no wider: values beyond about 1e19 overflow.
 
     Examples
     --------

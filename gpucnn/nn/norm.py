@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import functional as F
+from ..errors import ShapeError
+from ..functional.base import shape_of
+from ..spec import shape_text
 from .fill import ones, zeros
 from .module import Module, Parameter
 
@@ -36,6 +39,14 @@ def _statistics(layer: Module, channels: int, kept: bool = True) -> None:
             layer.register_buffer(name, Parameter((channels,), fill))
         else:
             setattr(layer, name, None)
+
+
+def _require_axes(layer: Module, x: Any, form: str, *counts: int) -> None:
+    """Raise unless x has one of these numbers of axes: as for another layer its channels would lie on another axis than is meant."""
+    shape = shape_of(x)
+    if len(shape) not in counts:
+        wanted = " or ".join(map(str, counts))
+        raise ShapeError(f"{type(layer).__name__}: x must be {form}, {wanted} axes, got {len(shape)} (x {shape_text(shape)})")
 
 
 class BatchNorm1d(Module):
@@ -70,6 +81,7 @@ class BatchNorm1d(Module):
 
     def forward(self, x: Any) -> Any:
         """Shape of x."""
+        _require_axes(self, x, "(n, c) or (n, c, l)", 2, 3)
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
@@ -105,6 +117,7 @@ class BatchNorm2d(Module):
 
     def forward(self, x: Any) -> Any:
         """Shape of x."""
+        _require_axes(self, x, "(n, c, h, w)", 4)
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
@@ -140,6 +153,7 @@ class BatchNorm3d(Module):
 
     def forward(self, x: Any) -> Any:
         """Shape of x."""
+        _require_axes(self, x, "(n, c, d, h, w)", 5)
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
@@ -276,6 +290,7 @@ class InstanceNorm1d(Module):
 
     def forward(self, x: Any) -> Any:
         """Shape of x."""
+        _require_axes(self, x, "(n, c, l)", 3)
         statistics = self.running_mean, self.running_var
         return F.instance_norm(x, *statistics, self.weight, self.bias, not self.track_running_stats, eps=self.eps)
 
@@ -321,6 +336,7 @@ class InstanceNorm2d(Module):
 
     def forward(self, x: Any) -> Any:
         """Shape of x."""
+        _require_axes(self, x, "(n, c, h, w)", 4)
         statistics = self.running_mean, self.running_var
         return F.instance_norm(x, *statistics, self.weight, self.bias, not self.track_running_stats, eps=self.eps)
 
@@ -366,6 +382,7 @@ class InstanceNorm3d(Module):
 
     def forward(self, x: Any) -> Any:
         """Shape of x."""
+        _require_axes(self, x, "(n, c, d, h, w)", 5)
         statistics = self.running_mean, self.running_var
         return F.instance_norm(x, *statistics, self.weight, self.bias, not self.track_running_stats, eps=self.eps)
 
