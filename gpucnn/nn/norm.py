@@ -49,7 +49,27 @@ def _require_axes(layer: Module, x: Any, form: str, *counts: int) -> None:
         raise ShapeError(f"{type(layer).__name__}: x must be {form}, {wanted} axes, got {len(shape)} (x {shape_text(shape)})")
 
 
-class BatchNorm1d(Module):
+class _BatchNorm(Module):
+    """What the three share; ``_form`` and ``_counts`` say which axes x has."""
+
+    _form: str
+    _counts: tuple[int, ...]
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, *, bias: bool = True
+    ) -> None:
+        super().__init__()
+        self.num_features, self.eps = num_features, eps
+        _affine(self, (num_features,), affine, bias)
+        _statistics(self, num_features)
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        _require_axes(self, x, self._form, *self._counts)
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
+class BatchNorm1d(_BatchNorm):
     """Batch normalisation of (n, c) or (n, c, l); see :func:`gpucnn.functional.batch_norm`.
 
     Parameters
@@ -71,21 +91,11 @@ class BatchNorm1d(Module):
     array([[ 3., -1.]], dtype=float32)
     """
 
-    def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, *, bias: bool = True
-    ) -> None:
-        super().__init__()
-        self.num_features, self.eps = num_features, eps
-        _affine(self, (num_features,), affine, bias)
-        _statistics(self, num_features)
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        _require_axes(self, x, "(n, c) or (n, c, l)", 2, 3)
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+    _form = "(n, c) or (n, c, l)"
+    _counts = (2, 3)
 
 
-class BatchNorm2d(Module):
+class BatchNorm2d(_BatchNorm):
     """Batch normalisation of (n, c, h, w) with the statistics of training; see :func:`gpucnn.functional.batch_norm`.
 
     Parameters
@@ -107,21 +117,11 @@ class BatchNorm2d(Module):
     array([[[[ 3., -1.]]]], dtype=float32)
     """
 
-    def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, *, bias: bool = True
-    ) -> None:
-        super().__init__()
-        self.num_features, self.eps = num_features, eps
-        _affine(self, (num_features,), affine, bias)
-        _statistics(self, num_features)
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        _require_axes(self, x, "(n, c, h, w)", 4)
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+    _form = "(n, c, h, w)"
+    _counts = (4,)
 
 
-class BatchNorm3d(Module):
+class BatchNorm3d(_BatchNorm):
     """Batch normalisation of (n, c, d, h, w); see :func:`gpucnn.functional.batch_norm`.
 
     Parameters
@@ -143,18 +143,8 @@ class BatchNorm3d(Module):
     array([[[[[ 3., -1.]]]]], dtype=float32)
     """
 
-    def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, *, bias: bool = True
-    ) -> None:
-        super().__init__()
-        self.num_features, self.eps = num_features, eps
-        _affine(self, (num_features,), affine, bias)
-        _statistics(self, num_features)
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        _require_axes(self, x, "(n, c, d, h, w)", 5)
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+    _form = "(n, c, d, h, w)"
+    _counts = (5,)
 
 
 class LayerNorm(Module):
@@ -248,7 +238,35 @@ class GroupNorm(Module):
         return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 
-class InstanceNorm1d(Module):
+class _InstanceNorm(Module):
+    """What the three share; ``_form`` and ``_counts`` say which axes x has."""
+
+    _form: str
+    _counts: tuple[int, ...]
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.num_features, self.eps, self.track_running_stats = num_features, eps, track_running_stats
+        _affine(self, (num_features,), affine, bias)
+        _statistics(self, num_features, track_running_stats)
+
+    def forward(self, x: Any) -> Any:
+        """Shape of x."""
+        _require_axes(self, x, self._form, *self._counts)
+        statistics = self.running_mean, self.running_var
+        return F.instance_norm(x, *statistics, self.weight, self.bias, not self.track_running_stats, eps=self.eps)
+
+
+class InstanceNorm1d(_InstanceNorm):
     """Normalisation of each channel of (n, c, l) by its own mean and variance; see :func:`gpucnn.functional.instance_norm`.
 
     Parameters
@@ -273,29 +291,11 @@ class InstanceNorm1d(Module):
             [-1.,  1.]]], dtype=float32)
     """
 
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = False,
-        track_running_stats: bool = False,
-        *,
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        self.num_features, self.eps, self.track_running_stats = num_features, eps, track_running_stats
-        _affine(self, (num_features,), affine, bias)
-        _statistics(self, num_features, track_running_stats)
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        _require_axes(self, x, "(n, c, l)", 3)
-        statistics = self.running_mean, self.running_var
-        return F.instance_norm(x, *statistics, self.weight, self.bias, not self.track_running_stats, eps=self.eps)
+    _form = "(n, c, l)"
+    _counts = (3,)
 
 
-class InstanceNorm2d(Module):
+class InstanceNorm2d(_InstanceNorm):
     """Normalisation of each channel of (n, c, h, w) by its own mean and variance; see :func:`gpucnn.functional.instance_norm`.
 
     Parameters
@@ -319,29 +319,11 @@ class InstanceNorm2d(Module):
     array([[[[-1.,  1.]]]], dtype=float32)
     """
 
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = False,
-        track_running_stats: bool = False,
-        *,
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        self.num_features, self.eps, self.track_running_stats = num_features, eps, track_running_stats
-        _affine(self, (num_features,), affine, bias)
-        _statistics(self, num_features, track_running_stats)
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        _require_axes(self, x, "(n, c, h, w)", 4)
-        statistics = self.running_mean, self.running_var
-        return F.instance_norm(x, *statistics, self.weight, self.bias, not self.track_running_stats, eps=self.eps)
+    _form = "(n, c, h, w)"
+    _counts = (4,)
 
 
-class InstanceNorm3d(Module):
+class InstanceNorm3d(_InstanceNorm):
     """Normalisation of each channel of (n, c, d, h, w) by its own mean and variance; see :func:`gpucnn.functional.instance_norm`.
 
     Parameters
@@ -365,26 +347,8 @@ class InstanceNorm3d(Module):
     array([[[[[-1.,  1.]]]]], dtype=float32)
     """
 
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = False,
-        track_running_stats: bool = False,
-        *,
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        self.num_features, self.eps, self.track_running_stats = num_features, eps, track_running_stats
-        _affine(self, (num_features,), affine, bias)
-        _statistics(self, num_features, track_running_stats)
-
-    def forward(self, x: Any) -> Any:
-        """Shape of x."""
-        _require_axes(self, x, "(n, c, d, h, w)", 5)
-        statistics = self.running_mean, self.running_var
-        return F.instance_norm(x, *statistics, self.weight, self.bias, not self.track_running_stats, eps=self.eps)
+    _form = "(n, c, d, h, w)"
+    _counts = (5,)
 
 
 class LocalResponseNorm(Module):
