@@ -44,7 +44,7 @@ def describe_model(model: Model) -> str:
         added = "+residual" if sum(v is not None for i, v in enumerate(step.node.inputs) if i in step.node.op.maps) > 1 else ""
         rows.append((step.node.name, step.node.op.name + added + fused, shape_text(out.shape), impl_text(step)))
     batch = next(iter(plan.graph.inputs.values())).shape[0]
-    recorded = len(model._trace({k: s.shape for k, s in model._specs.items()}).nodes)
+    recorded = len(model._trace({k: s.shape for k, s in model._door.specs.items()}).nodes)
     weights = sum(c.nbytes for step in plan.steps for c in step.constants if c is not None)
     notes = ", ".join(f"{count} {what}" for what, count in plan.graph.notes.items()) or "nothing"
     slow = len(plan.slow_steps)

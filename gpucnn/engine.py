@@ -14,7 +14,7 @@ from .backends.base import Backend
 from .backends.cpu import CpuBackend
 from .device import Choice, open_gpu
 from .errors import DeviceError, GpucnnError, UnsupportedError
-from .graph import Graph
+from .graph import Graph, NeedsValues
 from .passes import PASSES, PASSES_FLOAT16, SIMPLIFY, lower_precision
 from .settings import settings
 from .spec import Array, Spec
@@ -84,6 +84,10 @@ class CpuEngine:
         """A caller's array as a model takes it."""
         return self._alone.adopt(array)
 
+    def fetch(self, array: Array) -> Array:
+        """An adopted array in the host's memory."""
+        return array
+
     def empty(self, spec: Spec, inputs: Iterable[Array]) -> Array:
         """The result of no images: zeros where it has elements nevertheless."""
         return _zeroed(self._alone, spec, inputs)
@@ -134,6 +138,13 @@ class GpuEngine:
     def adopt(self, array: Any) -> Array:
         """A caller's array as a model takes it: on the GPU it may stay there."""
         return self._backend.adopt(array)
+
+    def fetch(self, array: Array) -> Array:
+        """An adopted array in the host's memory."""
+        if isinstance(array, np.ndarray):
+            return array
+        with self._backend.session():
+            return np.asarray(self._backend.read(array))
 
     def empty(self, spec: Spec, inputs: Iterable[Array]) -> Array:
         """The result of no images: zeros where it has elements nevertheless."""
@@ -194,7 +205,7 @@ def make_engine(choice: Choice, precision: str, trace: Callable[[], Graph]) -> C
         hint = f"; {precision!r} is not in this version" if precision in ("bfloat16", "tf32") else ""
         raise UnsupportedError(f"precision must be 'auto', 'float32' or 'float16', got {precision!r}{hint}")
     if precision != "float32":
-        problem = _too_large_for_float16(trace())
+        problem = _too_large_for_float16(trace)
         if problem and precision == "float16":
             raise problem
         if problem:
@@ -203,7 +214,11 @@ def make_engine(choice: Choice, precision: str, trace: Callable[[], Graph]) -> C
     return GpuEngine(open_gpu(choice.name), precision)
 
 
-def _too_large_for_float16(graph: Graph) -> GpucnnError | None:
+def _too_large_for_float16(trace: Callable[[], Graph]) -> GpucnnError | None:
+    try:
+        graph = trace()
+    except NeedsValues as request:
+        return UnsupportedError(f"whether the weights fit cannot be said beforehand, because {request}")
     for one in (*SIMPLIFY, lower_precision):
         try:
             with np.errstate(all="ignore"):  # weights may be anything

@@ -14,7 +14,7 @@ from .errors import GpucnnError, ShapeError
 from .ops import Binary, MatMul, Op, Order, Unary, number_as, subscript
 from .spec import Array, Spec, spec_of
 
-__all__ = ["Graph", "Node", "Placement", "Value"]
+__all__ = ["Graph", "NeedsValues", "Node", "Placement", "Value"]
 
 
 class Value:
@@ -144,6 +144,24 @@ class Value:
         return f"<{kind} {self.name} {self.spec}{' channels_last' if self.order == 'channels_last' else ''}>"
 
 
+def _rows_are_equal(value: Value) -> bool:
+    """Whether a constant says the same for every row of a batch, and there is more than one."""
+    return value.data is not None and value.ndim > 0 and value.shape[0] > 1 and bool((value.data == value.data[:1]).all())
+
+
+def _same_constant(a: Value | None, b: Value | None) -> bool:
+    """Whether both are the same constant, but for rows that a batch repeats; or neither is one."""
+    if a is None or b is None or a.data is None or b.data is None:
+        return (a is None or a.data is None) and (b is None or b.data is None)
+    if a.data is b.data:
+        return True
+    if a.shape != b.shape and (a.shape[1:] != b.shape[1:] or not a.ndim):
+        return False
+    if a.shape == b.shape:
+        return bool(np.array_equal(a.data, b.data, equal_nan=a.dtype.kind == "f"))
+    return bool((a.data == b.data[:1]).all() and (b.data == b.data[:1]).all())
+
+
 @dataclass(eq=False)
 class Node:
     """One op applied to values; an absent optional input is None. ``scope`` is the path of the layer that recorded it."""
@@ -170,6 +188,20 @@ class Placement:
     root: Value
     offset: int
     strides: tuple[int, ...]
+
+
+class NeedsValues(Exception):  # noqa: N818  # a request to whoever records, not an error
+    """A shape depends on what inputs hold: record again, with constants in their place.
+
+    Attributes
+    ----------
+    names : frozenset of str
+        Names of the inputs.
+    """
+
+    def __init__(self, names: frozenset[str], what: str) -> None:
+        super().__init__(f"{what} depends on the values of {', '.join(sorted(names))}")
+        self.names = names
 
 
 class Graph:
@@ -292,16 +324,43 @@ class Graph:
         """Whether the value is asked for from outside."""
         return any(v is value for v in self.outputs.values())
 
+    def sources(self, value: Value) -> frozenset[str]:
+        """Names of the inputs that a value depends on."""
+        names = {v: name for name, v in self.inputs.items()}
+        found, seen, rest = set(), {value}, [value]
+        while rest:
+            v = rest.pop()
+            if v in names:
+                found.add(names[v])
+            fresh = [i for i in (v.producer.inputs if v.producer else ()) if i is not None and i not in seen]
+            seen.update(fresh)
+            rest += fresh
+        return frozenset(found)
+
     def keeps_batch(self) -> bool:
         """Whether row i of every output provably depends on row i of the inputs alone."""
+        batch = {v.shape[:1] for v in self.inputs.values()}
         batched: set[Value] = set(self.inputs.values())
         for node in self.nodes:
-            flags = tuple(v in batched for v in node.inputs)
-            if any(flags):
+            flags = tuple(v in batched or (v is not None and v.shape[:1] in batch and _rows_are_equal(v)) for v in node.inputs)
+            if any(v in batched for v in node.inputs):
                 if not node.op.keeps_batch(flags, *node.specs):
                     return False
                 batched.update(node.outputs)
         return all(v in batched for v in self.outputs.values())
+
+    def differs_in_batch_alone(self, other: Graph) -> bool:
+        """Whether another recording, of another batch, has the same nodes on the same constants, of which rows may be repeated."""
+        if len(self.nodes) != len(other.nodes):
+            return False
+        for a, b in zip(self.nodes, other.nodes):
+            if type(a.op) is not type(b.op) or any(v.shape[1:] != w.shape[1:] for v, w in zip(a.outputs, b.outputs)):
+                return False
+            if not all(_same_constant(v, w) for v, w in zip(a.inputs, b.inputs)):
+                return False
+        mine, theirs = self.outputs.values(), other.outputs.values()
+        (n,), (m,) = ({v.shape[:1] for v in graph.inputs.values()} for graph in (self, other))
+        return all((v.shape[:1], w.shape) == (n, (*m, *v.shape[1:])) for v, w in zip(mine, theirs))
 
     # -- rewriting
 

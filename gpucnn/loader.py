@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import data, zoo
-from .errors import ModelError, UnsupportedError
+from .errors import ModelError
 from .model import Model, recorder
 from .preprocess import Preprocess
 from .scorer import ACTIVATIONS
@@ -30,14 +30,15 @@ def load(
     precision: str = "auto",
     labels: Source | Sequence[str] | None = None,
     preprocess: Preprocess | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Model:
     """Load a model.
 
     Parameters
     ----------
     source : str or path
-        A zoo name (``gpucnn.zoo.list()``) or a folder with ``config.json`` and ``model.safetensors``. ``config.json`` may hold
-        ``"activation": "sigmoid"``, for a net of several labels an image: the Classifier then takes that.
+        A zoo name (``gpucnn.zoo.list()``), an ONNX file (``.onnx``), or a folder with ``config.json`` and ``model.safetensors``.
+        ``config.json`` may hold ``"activation": "sigmoid"``, for a net of several labels an image: the Classifier then takes that.
     weights : path or mapping of str to array, optional
         Trained weights for a zoo name: safetensors, npz, a PyTorch checkpoint, or a state dict. Packaged with gpucnn are those of
         ``"efficientnet_lite0"`` alone.
@@ -49,6 +50,8 @@ def load(
         A net with one output takes one name, or two: those of the negative and the positive class.
     preprocess : Preprocess, optional
         How photographs are prepared, where it differs from the model's own record.
+    shapes : mapping of str to sequence of int, optional
+        For an ONNX file that leaves sizes of inputs open: sizes to plan for at first, where those that are tried do not fit.
 
     Returns
     -------
@@ -89,7 +92,9 @@ def load(
     if text and path.is_dir():
         return _folder(path, weights, "", *given)
     if path.suffix.lower() == ".onnx":
-        raise UnsupportedError(f"{path}: ONNX files are not read by this version yet; a zoo name with weights=… is")
+        return _onnx(path, weights, shapes, *given)
+    if shapes is not None:
+        raise ModelError(f"load: shapes is for ONNX files that leave sizes open, {text} is none")
     if path.is_file():
         raise ModelError(
             f"{path}: a file of weights does not name its architecture; pass that too: "
@@ -99,6 +104,35 @@ def load(
         raise ModelError(f"{path}: there is no such file or folder")
     zoo.entry(text)  # raises, with near matches
     raise AssertionError("unreachable")
+
+
+def _onnx(
+    path: Path,
+    weights: Any,
+    shapes: Mapping[str, Sequence[int]] | None,
+    labels: Any,
+    preprocess: Preprocess | None,
+    device: str,
+    precision: str,
+) -> Model:
+    from .formats.onnx import read_onnx  # only here: its modules would cost every other start time
+    from .from_onnx import model_from_onnx
+
+    if weights is not None:
+        raise ModelError(f"{path}: an ONNX file brings its weights along; leave weights out")
+    net = read_onnx(path)
+    names, labels_source = read_labels(labels, 0)
+    return model_from_onnx(
+        net,
+        str(path),
+        shapes=shapes,
+        device=device,
+        precision=precision,
+        labels=names,
+        labels_source=labels_source,
+        preprocess=preprocess,
+        weights=str(path),
+    )
 
 
 def _shape(name: str) -> tuple[int, ...]:

@@ -7,22 +7,23 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
 from . import nn
 from .device import choose_device
+from .door import Dims, Door, Port
 from .engine import CpuEngine, Way, make_engine
 from .errors import GpucnnError, ModelError, ShapeError
-from .graph import Graph, Value
+from .graph import Graph, NeedsValues, Value
 from .ops import Order
 from .plan import Plan
 from .plan import compile as compile_graph
 from .preprocess import Preprocess
 from .runner import Runner
 from .scorer import FeatureExtractor, Scorer, check_activation, own_activation
-from .spec import Array, Spec, shape_text
+from .spec import Array, Spec
 
 __all__ = ["Model", "Port", "compile"]
 
@@ -31,22 +32,9 @@ _log = logging.getLogger("gpucnn")
 _ODD_BATCH = 13
 
 Record = Callable[..., "tuple[Value, ...]"]
+"""Called with a graph and one value of it for each input; returns the outputs."""
 
-
-class Port(NamedTuple):
-    """An input or output of a model.
-
-    Attributes
-    ----------
-    name : str
-    shape : tuple of int or str
-        ``"n"`` stands for the batch: any number of images.
-    dtype : numpy.dtype
-    """
-
-    name: str
-    shape: tuple[int | str, ...]
-    dtype: np.dtype[Any]
+Batching = Literal["any", "single", "whole"]
 
 
 class Model:
@@ -74,6 +62,11 @@ class Model:
         What it runs on, and why that.
     precision : {"float32", "float16"}
         What values are stored in; sums are float32 in both.
+    batching : {"any", "single", "whole"}
+        How a batch goes through: any number of images at once; one after another, because the net takes one and its images cannot be
+        shown not to mix; or only as a whole, planned anew for each size.
+    nodes : int or None
+        Nodes of the file that the net comes from.
     layers : tuple of str
         Names that ``run`` takes as ``outputs``.
     weights, labels_source : str
@@ -102,36 +95,38 @@ class Model:
         weights: str = "",
         labels_source: str = "",
         orders: Mapping[str, Order] | None = None,
+        dims: Mapping[str, Dims] | None = None,
+        outputs: Sequence[Port] = (),
+        recut: bool = True,
+        nodes: int | None = None,
         beside: Model | None = None,
     ) -> None:
         self.name, self.weights, self.labels_source = name, weights, labels_source
         check_activation(activation)
         self.labels, self.preprocess, self.activation = labels, preprocess, activation
-        self._record, self._specs, self._orders = record, dict(input_specs), dict(orders or {})
+        self._record, self._orders = record, dict(orders or {})
+        self._door, self._declared, self.nodes = Door(input_specs, dims), tuple(outputs), nodes
         self._runners: OrderedDict[Any, Runner] = OrderedDict()
         self._closed = False
         self._lock = threading.Lock()
-        declared = {k: s.shape for k, s in self._specs.items()}
-        graph = self._trace(declared)
+        self._by_value: frozenset[str] = frozenset()
+        examples = {k: s.shape for k, s in self._door.specs.items()}
+        graph = self._first_trace(examples)
         if beside is None:
             choice = choose_device(device)
             self.device, self.device_reason = choice.name, choice.reason
-            self._engine = make_engine(choice, precision, lambda: self._trace(declared))
+            self._engine = make_engine(choice, precision, lambda: self._trace(examples))
             self._packed: dict[Any, tuple[Any, ...]] = {}
         else:
             self.device, self.device_reason = beside.device, beside.device_reason
             self._engine, self._packed = beside._engine.sibling(), beside._packed
         self.precision = self._engine.precision
-        self._splits = self._rows_are_apart(graph)
-        if not self._splits:
-            _log.info("%s: the images of a batch mix, or cannot be shown not to; every batch size is planned anew and run as a whole", name)
-        self.layers = tuple(graph.layers)
-        self.inputs = tuple(Port(k, ("n", *s.shape[1:]), s.dtype) for k, s in self._specs.items())
-        self.outputs = tuple(
-            Port(k, ("n", *v.shape[1:]) if self._splits else v.shape, v.dtype) for k, v in graph.outputs.items()
-        )
+        self.batching = self._how_batches_go(graph) if recut and graph is not None else "whole"
+        self.layers = tuple(graph.layers) if graph is not None else ()
+        self.inputs = self._door.ports(self._splits)
+        self.outputs = self._output_ports(graph)
         self._tuple = len(self.outputs) != 1
-        self._ends_in = None if self._tuple else own_activation(graph.outputs["output"])
+        self._ends_in = None if self._tuple or graph is None else own_activation(next(iter(graph.outputs.values())))
         classes = self.outputs[0].shape[1:2] if len(self.outputs) == 1 else ()
         if labels is not None and classes != (len(labels),) and not (classes == (1,) and len(labels) == 2):
             shapes = ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in self.outputs)
@@ -184,61 +179,57 @@ class Model:
 
     def _beside(self, record: Record, specs: Mapping[str, Spec], orders: Mapping[str, Order]) -> Model:
         """A model that records something else over the same weights, on the same device."""
-        return Model(record, specs, name=self.name, orders=orders, beside=self)
+        single = self.batching == "single"
+        dims = {k: (1, *s.shape[1:]) for k, s in specs.items()} if single else None
+        return Model(record, specs, name=self.name, orders=orders, dims=dims, beside=self)
 
     def _run(self, feeds: dict[str, Any], wanted: tuple[str, ...] | None, throughput: bool = False) -> dict[str, Array]:
-        arrays, n = self._check(feeds)
+        if self._closed:
+            raise GpucnnError(f"{self.name}: the model is closed")
+        arrays = self._door.check(self.name, feeds, self._splits, self._engine.adopt)
         if not self._engine.survives_fork():
             self._engine, self._lock = CpuEngine(), threading.Lock()
             self._runners.clear()
         shapes = {name: a.shape for name, a in arrays.items()}
+        n = next(iter(shapes.values()))[0] if self._splits else 0
         if n == 0 and self._splits:
-            graph = self._trace(shapes, wanted)
-            return {name: self._engine.empty(v.spec, arrays.values()) for name, v in graph.outputs.items()}
-        return self._runner(shapes, wanted, n, throughput).run(arrays, n)
-
-    def _check(self, feeds: dict[str, Any]) -> tuple[dict[str, Array], int]:
-        """Inputs as float arrays of the right rank and one batch size."""
-        if self._closed:
-            raise GpucnnError(f"{self.name}: the model is closed")
-        if set(feeds) != set(self._specs):
-            raise ShapeError(f"{self.name}: inputs are {sorted(self._specs)}, got {sorted(feeds)}")
-        arrays = {}
-        for name, spec in self._specs.items():
-            try:
-                a = self._engine.adopt(feeds[name])
-            except ShapeError as error:
-                raise ShapeError(f"{self.name}: input {name!r}: {error}") from None
-            expected = "×".join(map(str, ("n", *spec.shape[1:])))
-            if a.ndim != spec.ndim:
-                raise ShapeError(f"{self.name}: input {name!r} must have {spec.ndim} axes ({expected}), got shape {shape_text(a.shape)}")
-            if a.dtype != spec.dtype and not (a.dtype.kind == "f" and spec.dtype.kind == "f"):
-                raise ShapeError(
-                    f"{self.name}: input {name!r} must be {spec.dtype} ({expected}), got {a.dtype}; "
-                    "normalise the image as model.preprocess says and convert it with .astype('float32')"
-                )
-            if spec.ndim > 1 and a.shape[1] != spec.shape[1]:
-                raise ShapeError(
-                    f"{self.name}: input {name!r} must have {spec.shape[1]} channels on axis 1 ({expected}), "
-                    f"got shape {shape_text(a.shape)}"
-                )
-            arrays[name] = a
-        sizes = {a.shape[0] for a in arrays.values()}
-        if len(sizes) != 1:
-            raise ShapeError(f"{self.name}: all inputs must have one batch size, got {({k: a.shape for k, a in arrays.items()})}")
-        return arrays, sizes.pop()
+            single = self.batching == "single"
+            graph = self._trace({k: (1, *s[1:]) for k, s in shapes.items()} if single else shapes, wanted)
+            specs = {name: Spec((0, *v.shape[1:]), v.dtype) for name, v in graph.outputs.items()}
+            return {name: self._engine.empty(spec, arrays.values()) for name, spec in specs.items()}
+        return self._runner(shapes, wanted, n, throughput, arrays).run(arrays, n)
 
     # -- planning
 
-    def _trace(self, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None = None) -> Graph:
-        """The net recorded for inputs of these shapes."""
+    @property
+    def _splits(self) -> bool:
+        """Whether a batch may be cut, and filled up, as suits the device."""
+        return self.batching != "whole"
+
+    def _first_trace(self, shapes: Mapping[str, tuple[int, ...]]) -> Graph | None:
+        """The net recorded at the declared sizes; None where shapes depend on values, which nobody has fed yet."""
+        try:
+            return self._trace(shapes)
+        except NeedsValues as request:
+            self._by_value = request.names
+            _log.info("%s: %s; it is planned anew for each value", self.name, request)
+            return None
+
+    def _trace(
+        self, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None = None, values: Mapping[str, Array] | None = None
+    ) -> Graph:
+        """The net recorded for inputs of these shapes; those in ``values`` are constants."""
         graph = Graph()
-        values = [
-            graph.input(name, Spec(tuple(shapes[name]), spec.dtype), self._orders.get(name, "logical"))
-            for name, spec in self._specs.items()
-        ]
-        made = self._record(*values)
-        names = ("output",) if len(made) == 1 else tuple(f"output_{i}" for i in range(len(made)))
+        given = values or {}
+        fed = [
+            graph.constant(given[name], f"value of {name}") if name in given
+            else graph.input(name, Spec(tuple(shapes[name]), spec.dtype), self._orders.get(name, "logical"))
+            for name, spec in self._door.specs.items()
+        ]  # fmt: skip
+        made = self._record(graph, *fed)
+        names = tuple(port.name for port in self._declared)
+        if not names:
+            names = ("output",) if len(made) == 1 else tuple(f"output_{i}" for i in range(len(made)))
         graph.outputs = dict(zip(names, made))
         if wanted is not None:
             known = {**graph.layers, **graph.outputs}
@@ -250,44 +241,91 @@ class Model:
             graph.outputs = {name: known[name] for name in wanted}
         return graph
 
-    def _rows_are_apart(self, declared: Graph) -> bool:
+    def _how_batches_go(self, declared: Graph) -> Batching:
         """Whether the net takes any batch, and row i of the outputs provably comes from row i of the inputs alone.
 
         Asked of a batch that no net has written into it: ``reshape(x, (1, -1))`` keeps rows apart for one image only. And of one image:
-        ``squeeze(x)`` then takes the batch for an axis to drop.
+        ``squeeze(x)`` then takes the batch for an axis to drop, and what is computed from the batch's size is another constant.
         """
+        batch = self._door.batch
+        if batch is None:
+            return "whole"
         try:
-            graphs = [
+            odd, one = (
                 declared if all(v.shape[:1] == (n,) for v in declared.inputs.values())
-                else self._trace({k: (n, *s.shape[1:]) for k, s in self._specs.items()})
+                else self._trace({k: (n, *s.shape[1:]) for k, s in self._door.specs.items()})
                 for n in (_ODD_BATCH, 1)
-            ]  # fmt: skip
-        except ShapeError:
-            return False
-        odd, one = ({name: v.shape for name, v in graph.outputs.items()} for graph in graphs)
-        return all(graph.keeps_batch() for graph in graphs) and all(
-            odd[name] == (_ODD_BATCH, *odd[name][1:]) and one[name] == (1, *odd[name][1:]) for name in odd
-        )
+            )  # fmt: skip
+        except (GpucnnError, NeedsValues) as error:
+            why = str(error)
+        else:
+            if odd.keeps_batch() and odd.differs_in_batch_alone(one):
+                return "any"
+            why = "images of a batch mix, or cannot be shown not to"
+        if batch == 1 and all(v.shape[:1] == (1,) for v in declared.outputs.values()):
+            _log.info("%s: takes one image, and is run image by image: %s", self.name, why)
+            return "single"
+        _log.info("%s: every batch size is planned anew and run as a whole: %s", self.name, why)
+        return "whole"
 
-    def _runner(self, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None, n: int, throughput: bool) -> Runner:
+    def _output_ports(self, graph: Graph | None) -> tuple[Port, ...]:
+        """The outputs: their sizes as recorded, by name where an input's size has that name."""
+        if graph is None:
+            return self._declared
+        named = {size for dims in self._door.dims.values() for size in dims if isinstance(size, str) and size != "?"}
+        declared = {port.name: port.shape for port in self._declared}
+        ports = []
+        for name, v in graph.outputs.items():
+            said = declared.get(name, ())
+            said = said if len(said) == v.ndim else v.shape
+            shape = tuple(a if a in named else b for a, b in zip(said, v.shape))
+            ports.append(Port(name, ("n", *shape[1:]) if self._splits else shape, v.dtype))
+        return tuple(ports)
+
+    def _runner(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        wanted: tuple[str, ...] | None,
+        n: int,
+        throughput: bool,
+        arrays: Mapping[str, Array] | None = None,
+    ) -> Runner:
         """The runner for these shapes, made when first asked for; the least recently used one goes."""
         way = self._engine.way(n, throughput) if self._splits else self._engine.whole(n)
-        key = (way, wanted, tuple(sorted((k, s[1:]) for k, s in shapes.items())))
-        with self._lock:
-            if key not in self._runners:
-                plan = self._planned(way, shapes, wanted)
-                rows = next(iter(plan.graph.inputs.values())).shape[0] if self._splits else None
-                self._runners[key] = Runner(plan, rows, way.replicas, self._engine.pool)
-            self._runners.move_to_end(key)
-            while len(self._runners) > self._engine.kept:
-                self._runners.popitem(last=False)
-            return self._runners[key]
+        if self.batching == "single":
+            way = way._replace(batch=1)
+        cut = tuple(sorted((k, s[1:] if self._splits else s) for k, s in shapes.items()))
+        while True:
+            values = self._values(arrays)
+            key = (way, wanted, cut, tuple((name, a.tobytes()) for name, a in values.items()))
+            with self._lock:
+                try:
+                    if key not in self._runners:
+                        plan = self._planned(way, shapes, wanted, values)
+                        rows = next(iter(plan.graph.inputs.values())).shape[0] if self._splits else None
+                        self._runners[key] = Runner(plan, rows, way.replicas, self._engine.pool)
+                except NeedsValues as request:
+                    self._by_value |= request.names
+                    continue
+                self._runners.move_to_end(key)
+                while len(self._runners) > self._engine.kept:
+                    self._runners.popitem(last=False)
+                return self._runners[key]
 
-    def _planned(self, way: Way, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None) -> Plan:
+    def _values(self, arrays: Mapping[str, Array] | None) -> dict[str, Array]:
+        """What is fed for the inputs whose values decide shapes."""
+        if self._by_value and arrays is None:
+            raise ModelError(f"{self.name}: what is planned depends on the values of {', '.join(sorted(self._by_value))}")
+        return {name: self._engine.fetch(arrays[name]) for name in sorted(self._by_value)} if arrays is not None else {}
+
+    def _planned(
+        self, way: Way, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None, values: Mapping[str, Array]
+    ) -> Plan:
         """A plan for as many images at once as were asked for, or as the device's memory holds."""
         batch = way.batch
         while True:
-            graph = self._trace({k: (batch, *s[1:]) for k, s in shapes.items()}, wanted)
+            cut = {k: (batch, *s[1:]) for k, s in shapes.items()} if self._splits else shapes
+            graph = self._trace(cut, wanted, values)
             plan = compile_graph(graph, way.backend, packed=self._packed, passes=self._engine.passes)
             limit = way.backend.arena_limit()
             if limit is None or plan.arena_bytes <= limit or batch == 1 or not self._splits:
@@ -305,7 +343,7 @@ class Model:
         throughput : bool
             The Classifier's plan, which on a CPU few images get only there.
         """
-        shapes = {k: s.shape for k, s in self._specs.items()}
+        shapes = {k: s.shape for k, s in self._door.specs.items()}
         return self._runner(shapes, None, batch or self._engine.scored_at_once if throughput else batch or 1, throughput).plan
 
     def describe(self) -> str:
@@ -389,4 +427,4 @@ def compile(
 def recorder(net: nn.Module) -> Record:
     """Return a function that records the net's forward on values, with the weights that it has now."""
     kept = nn.snapshot(net)
-    return lambda *values: nn.record(kept, values[0].graph, *values)
+    return lambda graph, *values: nn.record(kept, graph, *values)

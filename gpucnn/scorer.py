@@ -13,7 +13,7 @@ import numpy as np
 
 from . import functional as F
 from .errors import GpucnnError, ModelError
-from .graph import Value
+from .graph import Graph, Value
 from .ops import Activation, Conv, Flatten, Identity, Linear, LogSoftmax, Reshape, Softmax
 from .preprocess import Preprocess, normalisation_table
 from .spec import Array, Spec, shape_text
@@ -40,15 +40,15 @@ class _OnPhotographs:
         record = preprocess or model.preprocess
         if record is None:
             raise ModelError(f"{model.name}: does not say how to prepare photographs; pass preprocess=Preprocess(...)")
-        ((name, spec),) = model._specs.items()
+        ((name, spec),) = model._door.specs.items()
         if spec.ndim != 4 or spec.shape[1] != record.channels:
             raise ModelError(
                 f"{model.name}: the input is {shape_text(spec.shape)}, preprocess makes images of {record.channels} channels"
             )
         table = normalisation_table(record)
 
-        def forward(x: Value) -> tuple[Value, ...]:
-            (y,) = model._record(F.lookup(x, table))
+        def forward(graph: Graph, x: Value) -> tuple[Value, ...]:
+            (y,) = model._record(graph, F.lookup(x, table))
             return (finish(y),)
 
         image = Spec((1, record.channels, *record.size), np.dtype(np.uint8))
@@ -152,7 +152,7 @@ def check_activation(activation: str) -> None:
 
 def require_classifier(model: Model) -> None:
     """Raise unless the model takes images and gives a row of numbers for each."""
-    if len(model._specs) != 1 or model._tuple or not model._splits:
+    if len(model.inputs) != 1 or model._tuple or not model._splits:
         raise ModelError(f"{model.name}: is no image classifier; it needs one input, one output, and images that do not mix")
     shape = model.outputs[0].shape
     if len(shape) < 2:

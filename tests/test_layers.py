@@ -20,7 +20,7 @@ LEVELS = (
     {"errors", "data"},
     {"settings", "spec", "preprocess"},
     {"ops"},
-    {"graph", "memory"},
+    {"graph", "memory", "door"},
     {"passes", "formats", "backends"},
     {"plan"},
     {"functional", "runner", "device", "describe"},
@@ -28,8 +28,9 @@ LEVELS = (
     {"zoo"},
     {"engine", "scorer"},
     {"model"},
+    {"from_onnx"},
     {"loader", "images"},
-    {"classify", "bench"},
+    {"classify", "bench", "onnx_backend"},
     {"writers"},
     {"cli"},
     {"__init__", "__main__"},
@@ -38,6 +39,7 @@ LEVELS = (
 
 LEVEL = {room: i for i, rooms in enumerate(LEVELS) for room in rooms}
 SCRIPTS = {"data/make_efficientnet_lite0.py"}  # run by hand: stands above everything
+MEETS_ONNX = {"onnx_backend.py"}  # subclasses onnx.backend.base, and is imported by nobody here
 LAZY = {"PIL", "onnx", "rich", "safetensors", "threadpoolctl", "cupy"}
 NEVER = ("onnx.reference", "onnx.backend", "onnxruntime", "torch", "torchvision", "tensorflow", "jax", "scipy")
 
@@ -126,12 +128,13 @@ def test_ops_know_no_backend(file):
 @every_file
 def test_no_other_framework_computes(file):
     for name in imports(file):
-        assert not any(name == never or name.startswith(never + ".") for never in NEVER), f"{file.name} imports {name}"
+        if file.name not in MEETS_ONNX:
+            assert not any(name == never or name.startswith(never + ".") for never in NEVER), f"{file.name} imports {name}"
 
 
 @every_file
 def test_heavy_packages_are_imported_where_they_are_used(file):
-    if file.relative_to(PACKAGE).as_posix() in SCRIPTS:
+    if file.relative_to(PACKAGE).as_posix() in SCRIPTS | MEETS_ONNX:
         return
     for name in imports(file, inside_functions=False):
         assert name.split(".")[0] not in LAZY, f"{file.name} imports {name} when it is itself imported"

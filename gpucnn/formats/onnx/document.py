@@ -1,0 +1,229 @@
+"""An ONNX file as plain Python: what is left once protobuf has been read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...errors import ModelError
+from .external import read_external
+from .tensors import ELEMENT_TYPES, Bits, to_array
+
+__all__ = ["OnnxFile", "OnnxFunction", "OnnxGraph", "OnnxNode", "OnnxPort", "parse_model"]
+
+_DEEPEST = 32  # subgraphs inside subgraphs
+
+Dims = tuple["int | str", ...]
+
+
+@dataclass(frozen=True)
+class OnnxPort:
+    """An input or output: its name, ONNX's element type, and its sizes, of which one may be a name or ``"?"``; None without a rank."""
+
+    name: str
+    element: int
+    dims: Dims | None
+
+    @property
+    def dtype_name(self) -> str:
+        """ONNX's name of the element type."""
+        return ELEMENT_TYPES.get(self.element, f"type {self.element}")
+
+
+@dataclass(frozen=True)
+class OnnxNode:
+    """One node; ``""`` among inputs and outputs stands for an absent one."""
+
+    op_type: str
+    domain: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any]
+    references: dict[str, str] = field(default_factory=dict)
+    """Attributes that take the value of an attribute of the function around them."""
+
+
+@dataclass(frozen=True)
+class OnnxGraph:
+    """Nodes in an order in which they can run, with the constants that they read."""
+
+    name: str
+    inputs: tuple[OnnxPort, ...]
+    outputs: tuple[OnnxPort, ...]
+    initializers: dict[str, Bits]
+    nodes: tuple[OnnxNode, ...]
+
+
+@dataclass(frozen=True)
+class OnnxFunction:
+    """A function that a model brings along."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any]
+    opsets: dict[str, int]
+    nodes: tuple[OnnxNode, ...]
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """A whole model.
+
+    Attributes
+    ----------
+    origin : str
+        Names the model in errors: its file.
+    opsets : dict of str to int
+        Version of each domain; ONNX's own is ``""``.
+    functions : dict of (domain, name) to OnnxFunction
+    metadata : dict of str to str
+    producer : str
+    """
+
+    origin: str
+    graph: OnnxGraph
+    opsets: dict[str, int]
+    functions: dict[tuple[str, str], OnnxFunction]
+    metadata: dict[str, str]
+    producer: str
+
+
+def parse_model(model: Any, origin: str, folder: Path | None) -> OnnxFile:
+    """What a ``ModelProto`` holds; ``folder`` is where its external data may lie."""
+    opsets = _opsets(model.opset_import)
+    if not model.HasField("graph") or not (model.graph.node or model.graph.output):
+        raise ModelError(f"{origin}: holds no graph; is it an ONNX model?")
+    if model.training_info:
+        raise ModelError(f"{origin}: is a model in training; export it for inference")
+    reader = _Reader(origin, folder)
+    functions = {}
+    for f in model.functions:
+        key = (_domain(f.domain), f.name)
+        if key in functions:
+            raise ModelError(f"{origin}: defines the function {f.name!r} twice")
+        functions[key] = OnnxFunction(
+            tuple(f.input),
+            tuple(f.output),
+            dict.fromkeys(f.attribute) | {a.name: reader.attribute(a, f.name, 0) for a in f.attribute_proto},
+            {**opsets, **_opsets(f.opset_import)},
+            tuple(reader.node(n, 0) for n in f.node),
+        )
+    metadata = {p.key: p.value for p in model.metadata_props}
+    producer = f"{model.producer_name} {model.producer_version}".strip()
+    return OnnxFile(origin, reader.graph(model.graph, 0), opsets, functions, metadata, producer)
+
+
+def _domain(text: str) -> str:
+    return "" if text == "ai.onnx" else text
+
+
+def _opsets(imports: Iterable[Any]) -> dict[str, int]:
+    return {_domain(o.domain): int(o.version) for o in imports}
+
+
+class _Reader:
+    """Turns protobuf messages of one file into the classes above."""
+
+    def __init__(self, origin: str, folder: Path | None) -> None:
+        self.origin, self.folder = origin, folder
+
+    def graph(self, g: Any, depth: int) -> OnnxGraph:
+        if depth > _DEEPEST:
+            raise ModelError(f"{self.origin}: subgraphs are nested more than {_DEEPEST} deep")
+        if g.sparse_initializer:
+            raise ModelError(f"{self.origin}: holds sparse initializers, which are not read; store them dense")
+        initializers: dict[str, Bits] = {}
+        for t in g.initializer:
+            if t.name in initializers:
+                raise ModelError(f"{self.origin}: defines the initializer {t.name!r} twice")
+            initializers[t.name] = self.tensor(t, f"initializer {t.name!r}")
+        inputs = tuple(self.port(v) for v in g.input if v.name not in initializers)
+        self._unique([p.name for p in inputs], "input")
+        outputs = tuple(self.port(v) for v in g.output)
+        self._unique([p.name for p in outputs], "output")
+        nodes = self._sorted([self.node(n, depth) for n in g.node])
+        return OnnxGraph(g.name, inputs, outputs, initializers, nodes)
+
+    def _unique(self, names: Sequence[str], what: str) -> None:
+        seen: set[str] = set()
+        for name in names:
+            if name in seen:
+                raise ModelError(f"{self.origin}: has two {what}s of the name {name!r}")
+            seen.add(name)
+
+    def _sorted(self, nodes: list[OnnxNode]) -> tuple[OnnxNode, ...]:
+        """In the file's order, which has to be one in which they can run; only what is made twice is looked for here."""
+        made: set[str] = set()
+        for node in nodes:
+            for name in node.outputs:
+                if name and name in made:
+                    raise ModelError(f"{self.origin}: two nodes make the value {name!r}")
+                made.add(name)
+        return tuple(nodes)
+
+    def port(self, v: Any) -> OnnxPort:
+        kind = v.type.WhichOneof("value")
+        if kind is None:  # of outputs, and of values in subgraphs, the type may be left to inference
+            return OnnxPort(v.name, 0, None)
+        if kind != "tensor_type":
+            raise ModelError(f"{self.origin}: {v.name!r} is no tensor ({kind}); sequences, maps and optionals are not supported")
+        t = v.type.tensor_type
+        if not t.HasField("shape"):
+            return OnnxPort(v.name, t.elem_type, None)
+        return OnnxPort(v.name, t.elem_type, tuple(self._dim(d) for d in t.shape.dim))
+
+    @staticmethod
+    def _dim(d: Any) -> int | str:
+        if d.HasField("dim_value") and d.dim_value >= 0:
+            return int(d.dim_value)
+        return str(d.dim_param) or "?"  # some exporters write -1 for any size
+
+    def node(self, n: Any, depth: int) -> OnnxNode:
+        domain = _domain(n.domain)
+        label = n.name or next((o for o in n.output if o), n.op_type)
+        references = {a.name: a.ref_attr_name for a in n.attribute if a.ref_attr_name}
+        attributes = {a.name: self.attribute(a, label, depth) for a in n.attribute if not a.ref_attr_name}
+        return OnnxNode(n.op_type, domain, label, tuple(n.input), tuple(n.output), attributes, references)
+
+    def tensor(self, t: Any, what: str) -> Bits:
+        what = f"{self.origin}: {what}"
+        if t.HasField("segment"):
+            raise ModelError(f"{what} is a segment of a tensor, which is not read")
+        if t.data_location == t.EXTERNAL:
+            return to_array(t, what, read_external(t, self.folder, what))
+        if t.external_data:
+            raise ModelError(f"{what} is stored here, yet names external data; it is damaged")
+        return to_array(t, what)
+
+    def attribute(self, a: Any, label: str, depth: int) -> Any:
+        """A number, text, array, graph, or a tuple of these."""
+        kind = a.AttributeType.Name(a.type) if a.type in a.AttributeType.values() else str(a.type)
+        what = f"attribute {a.name!r} of node {label!r}"
+        match kind:
+            case "INT":
+                return int(a.i)
+            case "FLOAT":
+                return float(a.f)
+            case "STRING":
+                return self._text(a.s, what)
+            case "INTS":
+                return tuple(int(i) for i in a.ints)
+            case "FLOATS":
+                return tuple(float(f) for f in a.floats)
+            case "STRINGS":
+                return tuple(self._text(s, what) for s in a.strings)
+            case "TENSOR":
+                return self.tensor(a.t, what)
+            case "GRAPH":
+                return self.graph(a.g, depth + 1)
+            case _:
+                raise ModelError(f"{self.origin}: {what} is of kind {kind}, which is not read")
+
+    def _text(self, raw: bytes, what: str) -> str:
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{self.origin}: {what} is not UTF-8") from error

@@ -1,0 +1,79 @@
+"""Tensors that lie beside an ONNX file: read from its own folder only."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from ...errors import LimitError, ModelError
+from ...settings import settings
+
+__all__ = ["read_external"]
+
+
+def read_external(tensor: Any, folder: Path | None, what: str) -> bytes:
+    """The bytes of a tensor whose ``data_location`` is EXTERNAL.
+
+    The file must be a regular one with a relative path inside ``folder``, the model's, reached over no link, and the range asked for must
+    lie in it.
+    """
+    keys: dict[str, str] = {}
+    for entry in tensor.external_data:
+        if entry.key in keys:
+            raise ModelError(f"{what}: external data names {entry.key!r} twice")
+        keys[entry.key] = entry.value
+    if unknown := set(keys) - {"location", "offset", "length", "checksum", "basepath"}:
+        raise ModelError(f"{what}: external data has unknown fields {sorted(unknown)}")
+    if folder is None:
+        raise ModelError(f"{what}: lies in another file, and a model that is not loaded from a file has no folder to look in")
+    location = keys.get("location", "")
+    path = _inside(folder, location, what)
+    offset, length = (_number(keys, name, what) for name in ("offset", "length"))
+    try:
+        # Neither a pipe, which would wait for ever, nor a link may be opened; what is then open is looked at once more.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise ModelError(f"{what}: its data file {location!r} cannot be opened beside the model: {error.strerror}") from error
+    with os.fdopen(handle, "rb") as file:
+        info = os.fstat(handle)
+        if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
+            raise ModelError(f"{what}: its data file {location!r} is not a regular file with one name; links are not followed")
+        start = offset or 0
+        count = info.st_size - start if length is None else length
+        if start > info.st_size or count < 0 or start + count > info.st_size:
+            raise ModelError(f"{what}: asks for bytes {start} to {start + count} of {location!r}, which has {info.st_size}")
+        if count > settings().max_weight_bytes:
+            raise LimitError(
+                f"{what}: {count} bytes of {location!r}, the limit is {settings().max_weight_bytes}; "
+                "set GPUCNN_MAX_WEIGHT_BYTES to raise it"
+            )
+        file.seek(start)
+        data = file.read(count)
+    if len(data) != count:
+        raise ModelError(f"{what}: {location!r} ended while it was read")
+    return data
+
+
+def _inside(folder: Path, location: str, what: str) -> Path:
+    """The path of a data file, every part of which is a plain name of a folder or file, none of them a link."""
+    parts = PurePosixPath(location).parts
+    odd = not parts or "\0" in location or "\\" in location or PureWindowsPath(location).drive or PurePosixPath(location).is_absolute()
+    if odd or any(part in ("..", ".") for part in location.split("/")):
+        raise ModelError(f"{what}: its data file must be named by a relative path inside the model's folder, got {location!r}")
+    path = folder
+    for part in parts:
+        path = path / part
+        if path.is_symlink():
+            raise ModelError(f"{what}: its data file {location!r} is reached over a link, which is not followed; put the file itself there")
+    return path
+
+
+def _number(keys: dict[str, str], name: str, what: str) -> int | None:
+    text = keys.get(name)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise ModelError(f"{what}: external data's {name} must be a whole number, got {text!r}")
+    return int(text)

@@ -1,0 +1,282 @@
+"""``Recorder``: an ONNX graph, for inputs of known shapes, becomes nodes of a ``Graph``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import LimitError, ModelError, ShapeError, UnsupportedError
+from ...graph import Graph, NeedsValues, Value
+from ...ops import Cast, Op
+from ...settings import settings
+from ...spec import Array
+from .document import OnnxFile, OnnxFunction, OnnxGraph, OnnxNode
+from .registry import NewestOpset, find, known_names
+from .tensors import ELEMENT_TYPES
+
+__all__ = ["Floats", "Ints", "Recorder", "Strings", "Subgraph", "Tensor", "check_operators"]
+
+Ints = tuple[int, ...]
+Floats = tuple[float, ...]
+Strings = tuple[str, ...]
+Tensor = np.ndarray[Any, Any]
+Subgraph = OnnxGraph
+
+_DEEPEST_CALL = 32  # functions that call functions
+
+
+class Recorder:
+    """What an operator's function sees as ``g``: where it is, and how it appends.
+
+    Attributes
+    ----------
+    graph : Graph
+    opset : int
+        Version of ONNX's own operators.
+    wanted : tuple of bool
+        Which outputs of the node somebody reads.
+    """
+
+    def __init__(self, file: OnnxFile, graph: Graph, folded: dict[str, Array]) -> None:
+        self.file, self.graph = file, graph
+        self.opset = file.opsets.get("", 0)
+        self.wanted: tuple[bool, ...] = ()
+        self._label = ""
+        self._folded = folded
+        self._calls = 0
+        self._scope: dict[str, Value | None] = {}
+
+    # -- for operators
+
+    def append(self, op: Op, *inputs: Value | Array | None) -> Value:
+        """Record an op with one output; of constants alone it is computed now."""
+        return self.append_all(op, *inputs)[0]
+
+    def append_all(self, op: Op, *inputs: Value | Array | None) -> tuple[Value, ...]:
+        """Record an op with all its outputs; of constants alone it is computed now, by the reference."""
+        values = [v if v is None or isinstance(v, Value) else self.constant(v) for v in inputs]
+        if not values or not all(v is None or v.is_constant for v in values):
+            return self.graph.append(op, values, self._label)
+        for spec in op.infer(*(None if v is None else v.spec for v in values)):
+            self.allow(spec.shape, spec.dtype)
+        with np.errstate(all="ignore"):
+            arrays = op.reference(np, *(None if v is None else v.data for v in values))
+        return tuple(self.constant(np.asarray(a, order="C")) for a in arrays)
+
+    def constant(self, array: Array) -> Value:
+        """A constant that the operator computed."""
+        return self.graph.constant(array)
+
+    def host(self, x: Value, what: str) -> Tensor:
+        """The array of an input that decides shapes or attributes, and must be known now.
+
+        Raises
+        ------
+        NeedsValues
+            It depends on what the caller feeds; the model then records anew with these inputs as constants.
+        """
+        if x.is_constant:
+            return np.asarray(x.data)
+        raise NeedsValues(self.graph.sources(x), f"{what} of node {self._label!r}")
+
+    def ints(self, x: Value, what: str) -> Ints:
+        """The numbers of a shape-like input."""
+        array = self.host(x, what)
+        if array.dtype.kind not in "iu" or array.ndim > 1:
+            raise ShapeError(f"{what} must be a list of whole numbers, got {x.spec}")
+        return tuple(int(v) for v in array.reshape(-1))
+
+    def allow(self, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+        """Raise unless a constant of this size may be made."""
+        nbytes, limit = int(np.prod([int(s) for s in shape], dtype=object)) * dtype.itemsize, settings().max_weight_bytes
+        if nbytes > limit:
+            raise LimitError(f"a constant of {nbytes} bytes would be made, the limit is {limit}; set GPUCNN_MAX_WEIGHT_BYTES to raise it")
+
+    def branch(self, graph: OnnxGraph) -> tuple[Value, ...]:
+        """Record a subgraph in place; it sees the values around it."""
+        if graph.inputs:
+            raise UnsupportedError(f"the subgraph {graph.name!r} takes inputs")
+        scope = dict(self._scope)
+        kept = self._scope, self._label
+        made = self._record_graph(graph, scope)
+        self._scope, self._label = kept
+        return made
+
+    # -- the walk
+
+    def record(self, inputs: Sequence[Value]) -> tuple[Value, ...]:
+        """Record the file's graph on its inputs, one value each; returns its outputs.
+
+        Raises
+        ------
+        ShapeError, ModelError, UnsupportedError, LimitError
+            With the file and the node named.
+        NeedsValues
+            A shape depends on the values of inputs.
+        """
+        graph = self.file.graph
+        scope: dict[str, Value | None] = {}
+        for port, value in zip(graph.inputs, inputs):
+            half = ELEMENT_TYPES.get(port.element) == "float16"
+            scope[port.name] = self.append(Cast("float32"), value) if half else value
+        made = self._record_graph(graph, scope, top=True)
+        for name, v in self._scope.items():
+            if v is not None and not v.is_constant:
+                self.graph.layers[name] = v
+        return tuple(self._as_declared(v, port.element) for v, port in zip(made, graph.outputs))
+
+    def _as_declared(self, value: Value, element: int) -> Value:
+        """float16 nets compute in float32 on a CPU; what leaves them is what the file says."""
+        if ELEMENT_TYPES.get(element) == "float16" and value.dtype == np.float32:
+            return self.append(Cast("float16"), value)
+        return value
+
+    def fold(self) -> None:
+        """Compute what no input has a part in, once for all recordings; ``folded`` then holds it by name."""
+        graph = self.file.graph
+        for name, array in graph.initializers.items():
+            if array.dtype == np.float16:
+                self._folded[name] = _widened(array)
+        known: dict[str, Value | None] = {name: self.graph.constant(a, name) for name, a in self._constants(graph).items()}
+        self._scope = known
+        for node in graph.nodes:
+            if any(name and name not in known for name in node.inputs) or any(isinstance(a, OnnxGraph) for a in node.attributes.values()):
+                continue
+            inputs = [known[name] if name else None for name in node.inputs]
+            for name, value in zip(node.outputs, self._record_node(node, inputs, self.file.opsets)):
+                if name and value.is_constant:
+                    known[name] = value
+                    self._folded[name] = value.data
+
+    def _constants(self, graph: OnnxGraph) -> dict[str, Array]:
+        return {name: self._folded.get(name, array) for name, array in graph.initializers.items()}
+
+    def _record_graph(self, graph: OnnxGraph, scope: dict[str, Value | None], top: bool = False) -> tuple[Value, ...]:
+        if top:  # named, and before all nodes: packed weights are kept by the names of constants
+            scope.update({name: self.graph.constant(a, name) for name, a in {**self._constants(graph), **self._folded}.items()})
+        else:
+            scope.update({name: self.graph.constant(_widened(a)) for name, a in graph.initializers.items()})
+        self._scope = scope
+        nodes = [n for n in graph.nodes if not top or any(o and o not in self._folded for o in n.outputs)]
+        self._record_nodes(nodes, scope, self.file.opsets)
+        return tuple(self._look_up(port.name, scope, "the graph's outputs") for port in graph.outputs)
+
+    def _record_nodes(self, nodes: Sequence[OnnxNode], scope: dict[str, Value | None], opsets: Mapping[str, int]) -> None:
+        for node in nodes:
+            inputs = [self._look_up(name, scope, f"node {node.name!r}") if name else None for name in node.inputs]
+            made = self._record_node(node, inputs, opsets)
+            scope.update((name, value) for name, value in zip(node.outputs, made) if name)
+
+    def _look_up(self, name: str, scope: Mapping[str, Value | None], reader: str) -> Value:
+        value = scope.get(name)
+        if value is None:
+            raise ModelError(f"{self.file.origin}: {reader} reads {name!r}, which no input, initializer or earlier node makes")
+        return value
+
+    def _record_node(self, node: OnnxNode, inputs: list[Value | None], opsets: Mapping[str, int]) -> tuple[Value, ...]:
+        self._label = node.name
+        where = f"{self.file.origin}, node {node.name!r} ({node.op_type})"
+        function = self.file.functions.get((node.domain, node.op_type))
+        if function is not None:
+            return self._call(function, node, inputs)
+        operator = find(node.domain, node.op_type, opsets.get(node.domain, 0))
+        if operator is None:
+            raise UnsupportedError(_report(self.file, [(node, opsets)]))
+        while inputs and inputs[-1] is None:
+            inputs = inputs[:-1]
+        self.wanted = tuple(bool(o) for o in node.outputs)
+        try:
+            operator.check(len(inputs), node.attributes)
+            if any(v is None for v in inputs[: operator.least]):
+                raise ModelError(f"lacks an input: {', '.join(n or '(none)' for n in node.inputs)}")
+            result = operator.call(self, *inputs, **node.attributes)
+        except NeedsValues:
+            raise
+        except (ShapeError, UnsupportedError, LimitError, ModelError) as error:
+            raise type(error)(f"{where}: {error}") from error
+        made = result if isinstance(result, tuple) else (result,)
+        missing = [o for o in node.outputs[len(made) :] if o]
+        if missing:
+            raise UnsupportedError(f"{where}: output {missing[0]!r} is asked for, only {len(made)} can be given")
+        return made
+
+    def _call(self, function: OnnxFunction, node: OnnxNode, inputs: list[Value | None]) -> tuple[Value, ...]:
+        """Record the body of a function that the file brings along."""
+        self._calls += 1
+        if self._calls > _DEEPEST_CALL:
+            raise ModelError(f"{self.file.origin}: functions call one another more than {_DEEPEST_CALL} deep, at {node.name!r}")
+        given = {**{k: v for k, v in function.attributes.items() if v is not None}, **node.attributes}
+        scope: dict[str, Value | None] = dict(zip(function.inputs, inputs))
+        body = [_with_attributes(inner, node.name, given) for inner in function.nodes]
+        kept = self._scope
+        self._scope = scope
+        self._record_nodes(body, scope, function.opsets)
+        self._scope = kept
+        self._calls -= 1
+        return tuple(self._look_up(name, scope, f"function {node.op_type!r}") for name in function.outputs)
+
+
+def _widened(array: Array) -> Array:
+    """float16 weights compute in float32; a net is put back into 16 bits where a GPU does."""
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def _with_attributes(node: OnnxNode, path: str, given: Mapping[str, Any]) -> OnnxNode:
+    """A node of a function's body, with the attributes that it takes from the call."""
+    taken = {name: given[outer] for name, outer in node.references.items() if outer in given}
+    return OnnxNode(node.op_type, node.domain, f"{path}/{node.name}", node.inputs, node.outputs, {**node.attributes, **taken})
+
+
+# -- what cannot be recorded, all at once
+
+
+def check_operators(file: OnnxFile) -> None:
+    """Raise `UnsupportedError` that names every node whose operator cannot be recorded."""
+    bad: list[tuple[OnnxNode, Mapping[str, int]]] = []
+
+    def look(nodes: Sequence[OnnxNode], opsets: Mapping[str, int]) -> None:
+        for node in nodes:
+            if (node.domain, node.op_type) in file.functions:
+                continue
+            if find(node.domain, node.op_type, opsets.get(node.domain, 0)) is None:
+                bad.append((node, opsets))
+
+    look(file.graph.nodes, file.opsets)
+    for function in file.functions.values():
+        look(function.nodes, function.opsets)
+    if bad:
+        raise UnsupportedError(_report(file, bad))
+    if not any(node.domain == "" for node in file.graph.nodes):
+        return
+    version = file.opsets.get("")
+    if version is None:
+        raise ModelError(f"{file.origin}: does not say which opset of ONNX it uses")
+    if version > NewestOpset:
+        raise UnsupportedError(f"{file.origin}: uses ONNX opset {version}, known is up to {NewestOpset}; export it with that")
+
+
+def _report(file: OnnxFile, bad: Sequence[tuple[OnnxNode, Mapping[str, int]]]) -> str:
+    """One line an operator: how often, in which domain and opset, at which nodes; and what to do."""
+    names: dict[tuple[str, str, int], list[str]] = {}
+    for node, opsets in bad:
+        names.setdefault((node.op_type, node.domain, opsets.get(node.domain, 0)), []).append(node.name)
+    lines = [f"{file.origin}: {len(names)} operator(s) cannot be run, at {len(bad)} node(s):"]
+    for (op_type, domain, opset), at in sorted(names.items()):
+        shown = ", ".join(at[:3]) + (f" and {len(at) - 3} more" if len(at) > 3 else "")
+        lines.append(f"  {op_type} ({len(at)}×; domain {domain or 'ai.onnx'}, opset {opset}): {shown}")
+        lines.append(f"    {_advice(op_type, domain, opset)}")
+    return "\n".join(lines)
+
+
+def _advice(op_type: str, domain: str, opset: int) -> str:
+    if domain == "com.microsoft":
+        return "is ONNX Runtime's own: save the model before ONNX Runtime optimises it, or export it anew"
+    if domain:
+        return "is of a domain that is not ONNX's own: export the model without it, or as a function of ONNX's operators"
+    if op_type in ("Loop", "Scan"):
+        return "is a loop: a fixed number of rounds can be unrolled by the exporter"
+    if op_type in known_names():
+        return f"has another meaning in opset {opset}, or does not exist there: export with opset 17"
+    return "cut it off the graph (onnx.utils.extract_model), or compute it outside"

@@ -1,0 +1,98 @@
+"""From an ONNX file to a ``Model``: which sizes it is planned at first, and what it says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .door import Dims, Port
+from .errors import GpucnnError, ModelError, ShapeError
+from .formats.onnx import OnnxNet
+from .graph import Graph, NeedsValues
+from .model import Model
+from .spec import Spec
+
+__all__ = ["model_from_onnx"]
+
+_EXAMPLES = (224, 256, 299, 320, 384, 640, 64, 32, 28)
+"""Heights and widths that are tried, in this order, where a file leaves them open; any other may be fed all the same."""
+
+
+def model_from_onnx(
+    net: OnnxNet, name: str, *, shapes: Mapping[str, Sequence[int]] | None = None, recut: bool = True, **options: Any
+) -> Model:
+    """Return the model of an ONNX file.
+
+    Parameters
+    ----------
+    net : OnnxNet
+    name : str
+    shapes : mapping of str to sequence of int, optional
+        Example sizes of inputs that the file leaves open.
+    recut : bool
+        Whether a batch may be cut and filled up; otherwise it is run exactly as it is fed.
+    **options
+        As for :class:`gpucnn.model.Model`.
+
+    Raises
+    ------
+    ShapeError
+        No example size fits the net; ``shapes`` then has to give one.
+    """
+    given, dims = dict(shapes or {}), dict[str, Dims]()
+    for port in net.inputs:
+        if port.dims is None and port.name not in given:
+            raise ModelError(
+                f"{name}: the file does not say how many axes input {port.name!r} has; pass shapes={{{port.name!r}: (1, 3, …)}}"
+            )
+        dims[port.name] = ("?",) * len(given[port.name]) if port.dims is None else port.dims
+    outputs = [Port(p.name, p.dims or (), net.dtype(p) if p.element else np.dtype(np.float32)) for p in net.outputs]
+    specs = _example(net, name, dims, given)
+    return Model(net.record, specs, name=name, dims=dims, outputs=outputs, recut=recut, nodes=net.nodes, **options)
+
+
+def _example(net: OnnxNet, name: str, dims: Mapping[str, Dims], given: Mapping[str, Sequence[int]]) -> dict[str, Spec]:
+    """Sizes at which the net can be recorded."""
+    for key, shape in given.items():
+        if key not in dims:
+            raise ModelError(f"{name}: shapes names the input {key!r}, there are {', '.join(map(repr, dims))}")
+        if len(shape) != len(dims[key]) or any(isinstance(d, int) and d != s for d, s in zip(dims[key], shape)):
+            raise ShapeError(f"{name}: shapes gives {tuple(shape)} for input {key!r}, the file says {'×'.join(map(str, dims[key]))}")
+    first: GpucnnError | None = None
+    for named in _sizes(dims, given):
+        specs = {}
+        for port in net.inputs:
+            ds = dims[port.name]
+            shape = given.get(port.name) or [_size(ds, axis, named) for axis in range(len(ds))]
+            specs[port.name] = Spec(tuple(map(int, shape)), net.dtype(port))
+        graph = Graph()
+        try:
+            net.record(graph, *(graph.input(key, spec) for key, spec in specs.items()))
+        except NeedsValues:
+            return specs
+        except ShapeError as error:
+            first = first or error
+            continue
+        return specs
+    assert first is not None
+    left_open = any(isinstance(d, str) for ds in dims.values() for d in ds[1:])
+    advice = "; pass shapes={input: (1, 3, height, width)} with sizes that it takes" if left_open else ""
+    raise ShapeError(f"{first}{advice}") from first
+
+
+def _sizes(dims: Mapping[str, Dims], given: Mapping[str, Sequence[int]]) -> Iterator[int]:
+    """Sizes to try for what the file leaves open beside the batch: one where it leaves nothing open."""
+    still_open = any(isinstance(d, str) for key, ds in dims.items() if key not in given for d in ds[1:])
+    yield from _EXAMPLES if still_open else _EXAMPLES[:1]
+
+
+def _size(dims: Dims, axis: int, named: int) -> int:
+    size = dims[axis]
+    if isinstance(size, int):
+        return size
+    last = len(dims) == 4 and isinstance(dims[3], int) and dims[3] in (1, 3)
+    if axis == 0:
+        return 1
+    return 3 if axis == 1 and len(dims) == 4 and not last else named
