@@ -1,4 +1,4 @@
-"""Convolutions and pools."""
+"""Convolutions."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from ...errors import ModelError
 from ...graph import Value
 from ...ops import Conv as ConvOp
-from ...ops import GlobalAvgPool
 
 if TYPE_CHECKING:
     from .recorder import Ints, Recorder
 
-__all__ = ["Conv", "GlobalAveragePool"]
+__all__ = ["Conv"]
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -43,7 +42,3 @@ def Conv(
         raise ModelError(f"kernel_shape is {kernel_shape}, the weight has {w.shape[2:]}")
     ones = (1,) * rank
     return g.append(ConvOp(strides or ones, padding(auto_pad, pads, rank), dilations or ones, group), x, w, b)
-
-
-def GlobalAveragePool(g: Recorder, x: Value) -> Value:
-    return g.append(GlobalAvgPool(), x)

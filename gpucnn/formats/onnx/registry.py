@@ -17,12 +17,44 @@ from typing import Any
 import numpy as np
 
 from ...errors import ModelError, UnsupportedError
-from . import ops_activation, ops_conv, ops_dense, ops_elementwise, ops_shape
+from . import (
+    ops_activation,
+    ops_cast,
+    ops_control,
+    ops_conv,
+    ops_dense,
+    ops_elementwise,
+    ops_gather,
+    ops_logic,
+    ops_moving,
+    ops_norm,
+    ops_pool,
+    ops_quantize,
+    ops_reduce,
+    ops_resize,
+    ops_shape,
+)
 from .document import OnnxGraph
 
 __all__ = ["OldestOpset", "Operator", "find", "known_names"]
 
-MODULES = (ops_activation, ops_conv, ops_dense, ops_elementwise, ops_shape)
+MODULES = (
+    ops_activation,
+    ops_cast,
+    ops_control,
+    ops_conv,
+    ops_dense,
+    ops_elementwise,
+    ops_gather,
+    ops_logic,
+    ops_moving,
+    ops_norm,
+    ops_pool,
+    ops_quantize,
+    ops_reduce,
+    ops_resize,
+    ops_shape,
+)
 
 OldestOpset = 1
 NewestOpset = 30

@@ -1,0 +1,5 @@
+"""Types."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,5 @@
+"""Comparisons and logic."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
