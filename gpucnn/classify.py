@@ -24,6 +24,7 @@ import numpy.typing as npt
 from .errors import GpucnnError, ImageError, ModelError
 from .images import Source, decode
 from .preprocess import Preprocess
+from .presets import preset_for
 from .scorer import check_activation
 from .settings import settings
 
@@ -220,14 +221,8 @@ class Classifier:
                 raise ModelError(f"Classifier: the model is loaded already: give {', '.join(given)} to gpucnn.load")
             self.model = model
 
-        record = preprocess or self.model.preprocess
-        if record is None:
-            raise ModelError(
-                f"{self.model.name}: the model does not say how photographs become its input; "
-                "give preprocess=Preprocess(size=…, mean=…, std=…)"
-            )
-        self._record: Preprocess = record
-        self._scorer = self.model.scorer(record, activation)
+        self._record: Preprocess = preprocess or self.model.preprocess or _assumed(self.model)
+        self._scorer = self.model.scorer(self._record, activation)
         self._extractor: FeatureExtractor | None = None
         self._lock = threading.Lock()
         self.activation: str = self._scorer.activation
@@ -417,6 +412,18 @@ def _decoded(item: Source, record: Preprocess) -> Pixels | str:
         return decode(item, record)
     except ImageError as error:
         return str(error)
+
+
+def _assumed(model: Model) -> Preprocess:
+    """The preset for an ONNX file that has no record of its own, with a warning; other models have to say."""
+    preset = preset_for(model.inputs[0], next(iter(model._door.specs.values())).shape) if model.nodes and len(model.inputs) == 1 else None
+    if preset is None:
+        raise ModelError(
+            f"{model.name}: the model does not say how photographs become its input; give preprocess=Preprocess(size=…, mean=…, std=…)"
+        )
+    record, said = preset
+    log.warning("%s does not say how photographs are prepared; assumed: %s; pass preprocess= if that is wrong", model.name, said)
+    return record
 
 
 def _checked_threshold(threshold: Any, activation: str) -> float:

@@ -26,6 +26,13 @@ def table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...]) -> str:
     return "\n".join(lines)
 
 
+_BATCHES = {
+    "any": "",
+    "single": "takes one image, and is run image by image\n",
+    "whole": "a batch is run as a whole, and planned anew for each size\n",
+}
+
+
 def impl_text(step: Step) -> str:
     """Return the impl's name, and what else costs time: the reference is called what it is, packing at run time is said."""
     if step.impl is REFERENCE:
@@ -35,6 +42,15 @@ def impl_text(step: Step) -> str:
 
 def describe_model(model: Model) -> str:
     """Return the table of steps, and below it counts and memory."""
+    head = f"{model.name} on {model.device} in {model.precision}; weights: {model.weights or 'none'}"
+    ports = "\n".join(
+        f"{kind:8}{p.name}: {'×'.join(map(str, p.shape)) or 'scalar'} {p.dtype}"
+        for kind, ports in (("input", model.inputs), ("output", model.outputs))
+        for p in ports
+    )
+    if model._by_value:
+        fed = ", ".join(sorted(model._by_value))
+        return f"{head}\n{ports}\n\nits shapes depend on the values of {fed}: there is a plan for each, made when it is called"
     plan = model.plan()
     rows = []
     for step in plan.steps:
@@ -43,27 +59,23 @@ def describe_model(model: Model) -> str:
         fused = f"+{epilogue}" if epilogue else ""
         added = "+residual" if sum(v is not None for i, v in enumerate(step.node.inputs) if i in step.node.op.maps) > 1 else ""
         rows.append((step.node.name, step.node.op.name + added + fused, shape_text(out.shape), impl_text(step)))
-    batch = next(iter(plan.graph.inputs.values())).shape[0]
+    sizes = ", ".join("×".join(map(str, v.shape)) or "a scalar" for v in plan.graph.inputs.values()) or "no inputs"
     recorded = len(model._trace({k: s.shape for k, s in model._door.specs.items()}).nodes)
     weights = sum(c.nbytes for step in plan.steps for c in step.constants if c is not None)
     notes = ", ".join(f"{count} {what}" for what, count in plan.graph.notes.items()) or "nothing"
     slow = len(plan.slow_steps)
     reorders = sum(isinstance(step.node.op, Reorder) for step in plan.steps)
-    ports = "\n".join(
-        f"{kind:8}{p.name}: {'×'.join(map(str, p.shape))} {p.dtype}"
-        for kind, ports in (("input", model.inputs), ("output", model.outputs))
-        for p in ports
-    )
+    in_file = f"{model.nodes} nodes in the file, " if model.nodes is not None else ""
     return "\n".join(
         [
-            f"{model.name} on {model.device} in {model.precision}; weights: {model.weights or 'none'}",
+            head,
             ports,
-            "",
+            _BATCHES[model.batching],
             table(rows, ("layer", "op", "output", "implementation")),
             "",
-            f"{recorded} nodes recorded, {len(plan.steps)} steps run, {reorders} reorders left"
+            f"{in_file}{recorded} nodes recorded, {len(plan.steps)} steps run, {reorders} reorders left"
             + (f", {slow} by reference (slow)" if slow else ""),
             f"passes: {notes}",
-            f"weights {weights / 2**20:.1f} MiB, arena {plan.arena_bytes / 2**20:.1f} MiB for {batch} images",
+            f"weights {weights / 2**20:.1f} MiB, arena {plan.arena_bytes / 2**20:.1f} MiB for {sizes}",
         ]
     )

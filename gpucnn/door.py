@@ -10,7 +10,7 @@ import numpy as np
 from .errors import ShapeError
 from .spec import Array, Spec, shape_text
 
-__all__ = ["Dims", "Door", "Port"]
+__all__ = ["Dims", "Door", "Port", "width_of"]
 
 Dims = tuple["int | str", ...]
 
@@ -32,6 +32,21 @@ class Port(NamedTuple):
     dtype: np.dtype[Any]
 
 
+def width_of(shape: tuple[int | str, ...]) -> int | None:
+    """Classes of an output that is one row of scores an image, whatever axes of length 1 are about it; None where it is not.
+
+    Examples
+    --------
+    >>> width_of(("n", 10)), width_of(("n", 10, 1, 1)), width_of(("n", 1)), width_of(("n", 10, 7, 7))
+    (10, 10, 1, None)
+    """
+    sizes = shape[1:]
+    if not sizes or any(isinstance(s, str) for s in sizes):
+        return None
+    wide = [int(s) for s in sizes if s != 1]
+    return None if len(wide) > 1 else wide[0] if wide else 1
+
+
 class Door:
     """The inputs of a model.
 
@@ -42,12 +57,17 @@ class Door:
     dims : mapping of str to tuple of int or str, optional
         What sizes it may have: a number is that size alone, a name any. Left out, the first axis is the batch, the second is as in
         ``specs``, and the net's layers decide about the others.
+
+    Attributes
+    ----------
+    fixed : bool
+        Whether ``dims`` were given, so that numbers among them are binding.
     """
 
     def __init__(self, specs: Mapping[str, Spec], dims: Mapping[str, Dims] | None = None) -> None:
         self.specs = dict(specs)
         self.dims: dict[str, Dims] = dict(dims) if dims is not None else {k: ("n", *s.shape[1:]) for k, s in self.specs.items()}
-        self._strict = dims is not None
+        self.fixed = dims is not None
 
     @property
     def batch(self) -> int | str | None:
@@ -93,7 +113,7 @@ class Door:
                 if not isinstance(size, str) or size == "?":
                     continue
                 seen = sizes.setdefault(size, (a.shape[axis], port.name))
-                if seen[0] != a.shape[axis] and (self._strict or axis == 0):
+                if seen[0] != a.shape[axis] and (self.fixed or axis == 0):
                     what = "all inputs must have one batch size" if size == "n" else f"size {size!r} must be the same everywhere"
                     raise ShapeError(f"{name}: {what}; {seen[1]!r} has {seen[0]}, {port.name!r} has {a.shape[axis]}")
             arrays[port.name] = a
@@ -111,7 +131,7 @@ class Door:
                 else f"convert it with .astype('{spec.dtype}')"
             )
             raise ShapeError(f"{name}: input {port.name!r} must be {spec.dtype} ({expected}), got {came}; {hint}")
-        if not self._strict:
+        if not self.fixed:
             if spec.ndim > 1 and a.shape[1] != spec.shape[1]:
                 raise ShapeError(
                     f"{name}: input {port.name!r} must have {spec.shape[1]} channels on axis 1 ({expected}), "

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .door import Dims, Port
+from .door import Dims, Port, width_of
 from .errors import GpucnnError, ModelError, ShapeError
 from .formats.onnx import OnnxNet
+from .formats.onnx.metadata import class_names, preprocess_record
 from .graph import Graph, NeedsValues
 from .model import Model
+from .preprocess import Preprocess
+from .presets import image_axes
 from .spec import Spec
 
 __all__ = ["model_from_onnx"]
@@ -21,7 +24,15 @@ _EXAMPLES = (224, 256, 299, 320, 384, 640, 64, 32, 28)
 
 
 def model_from_onnx(
-    net: OnnxNet, name: str, *, shapes: Mapping[str, Sequence[int]] | None = None, recut: bool = True, **options: Any
+    net: OnnxNet,
+    name: str,
+    *,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    recut: bool = True,
+    labels: tuple[str, ...] | None = None,
+    labels_source: str = "none: classes are numbers",
+    preprocess: Preprocess | None = None,
+    **options: Any,
 ) -> Model:
     """Return the model of an ONNX file.
 
@@ -33,6 +44,8 @@ def model_from_onnx(
         Example sizes of inputs that the file leaves open.
     recut : bool
         Whether a batch may be cut and filled up; otherwise it is run exactly as it is fed.
+    labels, labels_source, preprocess
+        Where they are not what the file's metadata says.
     **options
         As for :class:`gpucnn.model.Model`.
 
@@ -40,6 +53,8 @@ def model_from_onnx(
     ------
     ShapeError
         No example size fits the net; ``shapes`` then has to give one.
+    ModelError
+        There are not as many labels as classes.
     """
     given, dims = dict(shapes or {}), dict[str, Dims]()
     for port in net.inputs:
@@ -50,7 +65,44 @@ def model_from_onnx(
         dims[port.name] = ("?",) * len(given[port.name]) if port.dims is None else port.dims
     outputs = [Port(p.name, p.dims or (), net.dtype(p) if p.element else np.dtype(np.float32)) for p in net.outputs]
     specs = _example(net, name, dims, given)
-    return Model(net.record, specs, name=name, dims=dims, outputs=outputs, recut=recut, nodes=net.nodes, **options)
+    model = Model(
+        net.record,
+        specs,
+        name=name,
+        dims=dims,
+        outputs=outputs,
+        recut=recut,
+        nodes=net.nodes,
+        labels=labels,
+        labels_source=labels_source,
+        preprocess=preprocess or _prepared(net, name, specs),
+        **options,
+    )
+    if labels is None:
+        _take_names(model, net, name)
+    return model
+
+
+def _prepared(net: OnnxNet, name: str, specs: Mapping[str, Spec]) -> Preprocess | None:
+    """The record in the file's metadata."""
+    spec = next(iter(specs.values())) if len(specs) == 1 else None
+    axes = image_axes(spec.shape) if spec is not None else None
+    if spec is None or axes is None:
+        return None
+    channels, height, width = (spec.shape[axis] for axis in axes)
+    return preprocess_record(net.metadata, (height, width), channels, name)
+
+
+def _take_names(model: Model, net: OnnxNet, name: str) -> None:
+    """Take the names in the file's metadata, where the model is a classifier."""
+    found = class_names(net.metadata, name)
+    width = width_of(model.outputs[0].shape) if len(model.outputs) == 1 and model.batching != "whole" else None
+    if found is None or width is None:
+        return
+    names, key = found
+    if len(names) != width and not (width == 1 and len(names) == 2):
+        raise ModelError(f"{name}: its metadata {key!r} has {len(names)} names, its output {width} classes; pass labels=")
+    model.labels, model.labels_source = names, f"the file's metadata {key!r}"
 
 
 def _example(net: OnnxNet, name: str, dims: Mapping[str, Dims], given: Mapping[str, Sequence[int]]) -> dict[str, Spec]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import nn
 from .device import choose_device
-from .door import Dims, Door, Port
+from .door import Dims, Door, Port, width_of
 from .engine import CpuEngine, Way, make_engine
 from .errors import GpucnnError, ModelError, ShapeError
 from .graph import Graph, NeedsValues, Value
@@ -127,11 +127,17 @@ class Model:
         self.outputs = self._output_ports(graph)
         self._tuple = len(self.outputs) != 1
         self._ends_in = None if self._tuple or graph is None else own_activation(next(iter(graph.outputs.values())))
-        classes = self.outputs[0].shape[1:2] if len(self.outputs) == 1 else ()
-        if labels is not None and classes != (len(labels),) and not (classes == (1,) and len(labels) == 2):
+        if labels is not None:
+            self._check_labels(labels)
+
+    def _check_labels(self, labels: tuple[str, ...]) -> None:
+        """Raise unless there is a name for each class: for one output one, or two."""
+        shape = self.outputs[0].shape if len(self.outputs) == 1 else ()
+        classes = (width_of(shape),) if width_of(shape) else shape[1:2]
+        if classes != (len(labels),) and not (classes == (1,) and len(labels) == 2):
             shapes = ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in self.outputs)
             two = ", or two where there is one output: the negative, then the positive" if classes == (1,) else ""
-            raise ModelError(f"{name}: {len(labels)} labels were given, the output is {shapes}; give one label a class{two}")
+            raise ModelError(f"{self.name}: {len(labels)} labels were given, the output is {shapes}; give one label a class{two}")
 
     # -- calling
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import functional as F
+from .door import width_of
 from .errors import GpucnnError, ModelError
 from .graph import Graph, Value
-from .ops import Activation, Conv, Flatten, Identity, Linear, LogSoftmax, Reshape, Softmax
+from .ops import Activation, Cast, Conv, Flatten, Identity, Linear, LogSoftmax, Reshape, Softmax
 from .preprocess import Preprocess, normalisation_table
+from .presets import image_axes
 from .spec import Array, Spec, shape_text
 
 if TYPE_CHECKING:
@@ -41,14 +43,12 @@ class _OnPhotographs:
         if record is None:
             raise ModelError(f"{model.name}: does not say how to prepare photographs; pass preprocess=Preprocess(...)")
         ((name, spec),) = model._door.specs.items()
-        if spec.ndim != 4 or spec.shape[1] != record.channels:
-            raise ModelError(
-                f"{model.name}: the input is {shape_text(spec.shape)}, preprocess makes images of {record.channels} channels"
-            )
-        table = normalisation_table(record)
+        axes = _axes_for(model, spec, record)
+        table = None if spec.dtype == np.uint8 else normalisation_table(record)
 
         def forward(graph: Graph, x: Value) -> tuple[Value, ...]:
-            (y,) = model._record(graph, F.lookup(x, table))
+            x = x if table is None else F.lookup(x, table)
+            (y,) = model._record(graph, x if axes[0] == 1 else F.permute(x, (0, 2, 3, 1)))
             return (finish(y),)
 
         image = Spec((1, record.channels, *record.size), np.dtype(np.uint8))
@@ -64,6 +64,29 @@ class _OnPhotographs:
     def close(self) -> None:
         """Let go of the arenas and threads; the model stays."""
         self._model.close()
+
+
+def _axes_for(model: Model, spec: Spec, record: Preprocess) -> tuple[int, int, int]:
+    """Axes of channels, height and width in the model's input; raises where photographs prepared so do not fit it."""
+    port = model.inputs[0]
+    shown = "×".join(map(str, port.shape))
+    axes = image_axes(spec.shape)
+    if axes is not None and spec.ndim == 4 and record.channels == spec.shape[3] != spec.shape[1]:
+        axes = (3, 1, 2)
+    if axes is None or spec.shape[axes[0]] != record.channels:
+        raise ModelError(f"{model.name}: the input is {shown}, preprocess makes images of {record.channels} channels")
+    if spec.dtype == np.uint8:
+        if record.divisor != 1 or any(record.mean) or any(s != 1 for s in record.std):
+            raise ModelError(
+                f"{model.name}: takes bytes (uint8) and normalises them itself; "
+                f"preprocess must leave them as they are: mean 0, std 1, divisor 1, got {record}"
+            )
+    elif spec.dtype.kind != "f":
+        raise ModelError(f"{model.name}: the input is {spec.dtype}; photographs are given as floating point or as bytes (uint8)")
+    for axis, size in zip(axes[1:], record.size):
+        if model._door.fixed and isinstance(port.shape[axis], int) and port.shape[axis] != size:
+            raise ModelError(f"{model.name}: the input is {shown}, preprocess makes images of {record.size[0]}×{record.size[1]}")
+    return axes
 
 
 class Scorer(_OnPhotographs):
@@ -97,15 +120,16 @@ class Scorer(_OnPhotographs):
     def __init__(self, model: Model, preprocess: Preprocess | None = None, activation: str = "auto") -> None:
         check_activation(activation)
         require_classifier(model)
-        self.classes = int(model.outputs[0].shape[1])
+        self.classes = width_of(model.outputs[0].shape) or int(model.outputs[0].shape[1])
         self.activation = _settled(model, activation, self.classes)
         applied = {"softmax": lambda y: F.softmax(y, 1), "sigmoid": F.sigmoid}.get(self.activation)
         if applied is None or model._ends_in in ("softmax", "sigmoid"):
             applied = _as_it_is
 
         def finish(y: Value) -> Value:
-            while y.ndim > 2 and y.shape[-1] == 1:
-                y = F.reshape(y, y.shape[:-1])
+            width = width_of(("n", *y.shape[1:]))
+            if y.ndim > 2 and width is not None:
+                y = F.reshape(y, (-1, width))
             if y.ndim != 2:
                 raise ModelError(f"{model.name}: is no image classifier; its output has shape {shape_text(y.shape)}, not (n, classes)")
             return applied(y)
@@ -155,6 +179,8 @@ def require_classifier(model: Model) -> None:
     if len(model.inputs) != 1 or model._tuple or not model._splits:
         raise ModelError(f"{model.name}: is no image classifier; it needs one input, one output, and images that do not mix")
     shape = model.outputs[0].shape
+    if model.outputs[0].dtype.kind != "f":
+        raise ModelError(f"{model.name}: gives no scores; its output is {model.outputs[0].dtype}, not floating point")
     if len(shape) < 2:
         raise ModelError(f"{model.name}: is no image classifier; its output has shape {'×'.join(map(str, shape))}, not (n, classes)")
 
@@ -162,10 +188,12 @@ def require_classifier(model: Model) -> None:
 def own_activation(y: Value) -> str | None:
     """The softmax, log_softmax or sigmoid that made y, looking back through what only moves or names values; None where it is none."""
     node = y.producer
-    while node is not None and isinstance(node.op, (Reshape, Flatten, Identity)):
+    while node is not None and isinstance(node.op, (Reshape, Flatten, Identity, Cast)):
         x = node.inputs[0]
         node = x.producer if x is not None else None
     op = node.op if node is not None else None
+    if node is not None and isinstance(op, (Softmax, LogSoftmax)) and node.outputs[0].shape[op.dim] != width_of(("n", *y.shape[1:])):
+        return None  # of something else than the classes
     if isinstance(op, Softmax):
         return "softmax"
     if isinstance(op, LogSoftmax):

@@ -21,6 +21,7 @@ LEVELS = (
     {"settings", "spec", "preprocess"},
     {"ops"},
     {"graph", "memory", "door"},
+    {"presets"},
     {"passes", "formats", "backends"},
     {"plan"},
     {"functional", "runner", "device", "describe"},

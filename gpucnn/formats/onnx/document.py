@@ -94,8 +94,8 @@ class OnnxFile:
 def parse_model(model: Any, origin: str, folder: Path | None) -> OnnxFile:
     """What a ``ModelProto`` holds; ``folder`` is where its external data may lie."""
     opsets = _opsets(model.opset_import)
-    if not model.HasField("graph") or not (model.graph.node or model.graph.output):
-        raise ModelError(f"{origin}: holds no graph; is it an ONNX model?")
+    if not model.HasField("graph") or not model.graph.output:
+        raise ModelError(f"{origin}: holds no graph with outputs, so it is no ONNX model of a net")
     if model.training_info:
         raise ModelError(f"{origin}: is a model in training; export it for inference")
     reader = _Reader(origin, folder)

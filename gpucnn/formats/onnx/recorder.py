@@ -119,8 +119,7 @@ class Recorder:
         graph = self.file.graph
         scope: dict[str, Value | None] = {}
         for port, value in zip(graph.inputs, inputs):
-            half = ELEMENT_TYPES.get(port.element) == "float16"
-            scope[port.name] = self.append(Cast("float32"), value) if half else value
+            scope[port.name] = self.append(Cast("float32"), value) if value.dtype == np.float16 else value
         made = self._record_graph(graph, scope, top=True)
         for name, v in self._scope.items():
             if v is not None and not v.is_constant:

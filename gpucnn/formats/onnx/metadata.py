@@ -1,0 +1,149 @@
+"""What the metadata of an ONNX file says for a classifier: names of classes, and how photographs are prepared.
+
+Read are, in this order:
+
+- ``names`` as Ultralytics writes it, a Python dict of number and name, and ``imgsz``;
+- ``labels``, ``classes``, ``class_names``, ``label_names``, ``categories`` or ``character``: a JSON or Python list or dict, or one name
+  a line;
+- ``pretrained_cfg`` or ``preprocess``: JSON with timm's fields ``crop_pct``, ``interpolation``, ``mean``, ``std``, and ``color_order``
+  and ``divisor``; or these fields each under a key of its own;
+- ``Image.BitmapPixelFormat`` and ``Image.NominalPixelRange``, ONNX's own words for images.
+
+Texts are read as literals, never evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...errors import ModelError
+from ...preprocess import Preprocess
+
+__all__ = ["class_names", "preprocess_record"]
+
+_LABEL_KEYS = ("names", "labels", "classes", "class_names", "label_names", "categories", "character")
+_LONGEST = 1 << 22  # characters of a literal
+_RANGES = {
+    "NominalRange_0_255": (1.0, 0.0, 1.0),
+    "Normalized_0_1": (255.0, 0.0, 1.0),
+    "Normalized_1_1": (255.0, 0.5, 0.5),
+}
+"""Divisor, mean and std of ONNX's pixel ranges."""
+_FORMATS = {"Rgb8": "RGB", "Bgr8": "BGR", "Gray8": "L"}
+
+
+def class_names(metadata: Mapping[str, str], origin: str) -> tuple[tuple[str, ...], str] | None:
+    """The names of the classes in the order of the outputs, and the key that they are under; None where there are none."""
+    for key in _LABEL_KEYS:
+        if key in metadata:
+            names = _names(metadata[key], f"{origin}: metadata {key!r}")
+            if names:
+                return names, key
+    return None
+
+
+def _names(text: str, what: str) -> tuple[str, ...]:
+    value = _literal(text)
+    if isinstance(value, Mapping):
+        try:
+            numbered = {int(k): str(v) for k, v in value.items()}
+        except (TypeError, ValueError):
+            raise ModelError(f"{what}: expected numbers and names, got {text[:60]!r}") from None
+        if sorted(numbered) != list(range(len(numbered))):
+            raise ModelError(f"{what}: must number the classes 0, 1, 2, …, got {sorted(numbered)[:5]}")
+        return tuple(numbered[i] for i in range(len(numbered)))
+    if isinstance(value, (list, tuple)):
+        return tuple(map(str, value))
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _literal(text: str) -> Any:
+    """The value that a JSON or Python literal stands for; None where it is neither."""
+    if len(text) > _LONGEST:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return None
+
+
+def preprocess_record(metadata: Mapping[str, str], size: tuple[int, int], channels: int, origin: str) -> Preprocess | None:
+    """How photographs are prepared, for an input of ``size`` (height, width); None where the metadata does not say.
+
+    Raises
+    ------
+    ModelError
+        It says something that cannot be understood.
+    """
+    fields = _fields(metadata)
+    try:
+        if {"mean", "std"} & set(fields):
+            return _from_fields(fields, size, channels)
+        if "Image.NominalPixelRange" in metadata:
+            return _from_range(metadata, size, channels)
+        if "Ultralytics" in metadata.get("author", "") and "imgsz" in metadata:
+            edge = max(_pair(_literal(metadata["imgsz"]), size))
+            return _plain(size, max(edge, *size), channels, 255.0, 0.0, 1.0, "RGB")
+    except (TypeError, ValueError, ZeroDivisionError, AttributeError, IndexError, OverflowError) as error:
+        raise ModelError(f"{origin}: the metadata on preprocessing cannot be understood: {error}; pass preprocess=") from error
+    return None
+
+
+def _fields(metadata: Mapping[str, str]) -> dict[str, Any]:
+    for key in ("pretrained_cfg", "preprocess"):
+        value = _literal(metadata.get(key, ""))
+        if isinstance(value, dict):
+            return value
+    return {
+        key: text if (value := _literal(text)) is None else value
+        for key, text in metadata.items()
+        if key in ("crop_pct", "interpolation", "mean", "std", "color_order", "divisor")
+    }
+
+
+def _from_fields(fields: Mapping[str, Any], size: tuple[int, int], channels: int) -> Preprocess:
+    crop = float(fields.get("crop_pct", 0.875))
+    order = str(fields.get("color_order", "RGB" if channels == 3 else "L")).upper()
+    mean, std = (_each(fields.get(key, default), channels) for key, default in (("mean", 0.0), ("std", 1.0)))
+    return Preprocess(
+        size=size,
+        resize=max(round(min(size) / crop), *size),
+        interpolation=str(fields.get("interpolation", "bilinear")),
+        mean=mean,
+        std=std,
+        divisor=float(fields.get("divisor", 255.0)),
+        order=order,
+    )
+
+
+def _from_range(metadata: Mapping[str, str], size: tuple[int, int], channels: int) -> Preprocess | None:
+    said = _RANGES.get(metadata["Image.NominalPixelRange"])
+    if said is None:
+        raise ValueError(f"Image.NominalPixelRange is {metadata['Image.NominalPixelRange']!r}, known are {', '.join(_RANGES)}")
+    order = _FORMATS.get(metadata.get("Image.BitmapPixelFormat", ""), "RGB" if channels == 3 else "L")
+    return _plain(size, max(size), channels, *said, order)
+
+
+def _plain(size: tuple[int, int], resize: int, channels: int, divisor: float, mean: float, std: float, order: str) -> Preprocess:
+    order = order if channels == 3 else "L"
+    return Preprocess(size, resize, "bilinear", (mean,) * channels, (std,) * channels, divisor, order)
+
+
+def _each(value: Any, channels: int) -> tuple[float, ...]:
+    values: Sequence[Any] = value if isinstance(value, (list, tuple)) else [value] * channels
+    return tuple(float(v) for v in values)
+
+
+def _pair(value: Any, default: tuple[int, int]) -> tuple[int, int]:
+    if isinstance(value, int):
+        return value, value
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        return int(value[0]), int(value[1])
+    return default

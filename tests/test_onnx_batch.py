@@ -1,0 +1,145 @@
+"""A batch that the file fixes at 1: any number of images where they provably do not mix, else one after another; and open batches."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper, save
+from onnx_classifiers import classifier, scores, softmax
+
+import gpucnn
+from gpucnn import Classifier, Preprocess
+from gpucnn.errors import ShapeError
+
+RECORD = Preprocess((8, 8), 8, mean=(0.0,) * 3, std=(1.0,) * 3)
+PIXELS = np.random.default_rng(8).integers(0, 256, (7, 8, 8, 3), np.uint8)
+X = (PIXELS / np.float32(255)).transpose(0, 3, 1, 2).astype(np.float32)
+NEAR = 64 * np.finfo(np.float32).eps
+
+
+def net(path, nodes, constants, shape=(1, 3, 8, 8), out=(1, 3)):
+    graph = helper.make_graph(
+        [helper.make_node(op, i, o, **a) for op, i, o, a in nodes],
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None if out is None else list(out))],
+        [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+    )
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "head", "batching"),
+    [(("n", 3, 8, 8), "gemm", "any"), ((1, 3, 8, 8), "gemm", "any"), ((4, 3, 8, 8), "gemm", "any"), ((1, 3, 8, 8), "fixed", "single")],
+)
+def test_any_number_of_images_gives_the_right_scores(tmp_path, shape, head, batching):
+    path = classifier(tmp_path / "net.onnx", shape=shape, head=head)
+    with gpucnn.load(path, device="cpu") as model:
+        assert model.batching == batching
+        assert model.inputs[0].shape == ("n", 3, 8, 8)
+        assert model.outputs[0].shape == ("n", 4)
+        for n in (0, 1, 3, 7):
+            y = model(X[:n])
+            assert y.shape == (n, 4)
+            assert n == 0 or np.abs(y - scores(PIXELS[:n])).max() <= NEAR
+    with Classifier(path, preprocess=RECORD, device="cpu", top=4) as made:
+        found = [sorted(r.predictions, key=lambda p: p.index) for r in made.predict(list(PIXELS))]
+    assert np.abs(np.array([[p.probability for p in row] for row in found]) - softmax(scores(PIXELS))).max() <= NEAR
+
+
+def test_that_images_are_run_one_by_one_is_said(tmp_path, caplog):
+    path = classifier(tmp_path / "net.onnx", shape=(1, 3, 8, 8), head="fixed")
+    with caplog.at_level(logging.INFO, "gpucnn"), gpucnn.load(path, device="cpu") as model:
+        assert "takes one image, and is run image by image" in model.describe()
+    assert any("takes one image, and is run image by image" in m for m in caplog.messages)
+
+
+def test_scores_do_not_depend_on_the_batch(tmp_path):
+    for head in ("gemm", "fixed"):
+        path = classifier(tmp_path / f"{head}.onnx", shape=(1, 3, 8, 8), head=head)
+        with gpucnn.load(path, device="cpu") as model:
+            scorer = model.scorer(RECORD)
+            whole = scorer(PIXELS)
+            assert all(np.array_equal(whole[i : i + 1], scorer(PIXELS[i : i + 1])) for i in range(7))
+
+
+MIXES = {
+    "a mean over the batch": ([("ReduceMean", ["x"], ["m"], {"axes": [0], "keepdims": 1}), ("Sub", ["x", "m"], ["y"], {})], {}),
+    "the batch's size as a number": (
+        [
+            ("Shape", ["x"], ["s"], {"start": 0, "end": 1}),
+            ("Cast", ["s"], ["f"], {"to": TensorProto.FLOAT}),
+            ("Div", ["x", "f"], ["y"], {}),
+        ],
+        {},
+    ),
+    "an axis that one image lacks": (
+        [("Reshape", ["x", "to"], ["r"], {}), ("Softmax", ["r"], ["t"], {"axis": 0}), ("Reshape", ["t", "back"], ["y"], {})],
+        {"to": np.array([-1, 8]), "back": np.array([-1, 3, 8, 8])},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MIXES)
+@pytest.mark.parametrize("batch", ["n", 1, 2])
+def test_images_that_mix_are_never_cut_apart(tmp_path, name, batch):
+    nodes, constants = MIXES[name]
+    path = net(tmp_path / "net.onnx", nodes, constants, (batch, 3, 8, 8), (batch, 3, 8, 8))
+    with gpucnn.load(path, device="cpu") as model:
+        assert model.batching == ("single" if batch == 1 else "whole")
+        n = 2 if batch == 2 else 5
+        if batch == 1:  # each alone, as the file says
+            expected = np.concatenate([by_hand(name, X[i : i + 1]) for i in range(n)])
+        else:
+            expected = by_hand(name, X[:n])
+        assert np.abs(model(X[:n]) - expected).max() <= NEAR
+        if batch == 2:
+            with pytest.raises(ShapeError, match="input 'x' must be 2×3×8×8 float32, got 5×3×8×8 float32: axis 0 must have size 2"):
+                model(X[:5])
+
+
+def by_hand(name, x):
+    x = x.astype(np.float64)
+    if name.startswith("a mean"):
+        return x - x.mean(0, keepdims=True)
+    if name.startswith("the batch"):
+        return x / len(x)
+    e = np.exp(x.reshape(-1, 8))
+    return (e / e.sum(0)).reshape(x.shape)
+
+
+def test_a_constant_spread_over_the_batch_keeps_images_apart(tmp_path):
+    nodes = [
+        ("Shape", ["x"], ["s"], {"start": 0, "end": 1}),
+        ("Concat", ["s", "rest"], ["size"], {"axis": 0}),
+        ("Expand", ["token", "size"], ["tokens"], {}),
+        ("Concat", ["tokens", "x"], ["y"], {"axis": 1}),
+    ]
+    token = np.arange(64, dtype=np.float32).reshape(1, 1, 8, 8)
+    constants = {"rest": np.array([1, 8, 8]), "token": token}
+    path = net(tmp_path / "net.onnx", nodes, constants, ("n", 3, 8, 8), ("n", 4, 8, 8))
+    with gpucnn.load(path, device="cpu") as model:
+        assert model.batching == "any"
+        for n in (1, 2, 7):
+            assert np.array_equal(model(X[:n]), np.concatenate([np.repeat(token, n, 0), X[:n]], 1))
+
+
+def test_three_sizes_through_one_model_and_plans_are_kept(tmp_path):
+    weight = np.random.default_rng(3).standard_normal((2, 3, 3, 3)).astype(np.float32)
+    nodes = [("Conv", ["x", "w"], ["c"], {"pads": [1, 1, 1, 1]}), ("GlobalAveragePool", ["c"], ["y"], {})]
+    path = net(tmp_path / "net.onnx", nodes, {"w": weight}, ("n", 3, "h", "w"), ("n", 2, 1, 1))
+    rng = np.random.default_rng(4)
+    with gpucnn.load(path, device="cpu") as model:
+        assert model.inputs[0].shape == ("n", 3, "h", "w")
+        for _ in range(2):
+            for h, w in ((8, 8), (5, 11), (16, 7)):
+                x = rng.standard_normal((2, 3, h, w)).astype(np.float32)
+                padded = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (1, 1), (1, 1)))
+                windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3))
+                expected = np.einsum("nchwij,kcij->nk", windows, weight.astype(np.float64)) / (h * w)
+                terms = np.einsum("nchwij,kcij->nk", np.abs(windows), np.abs(weight).astype(np.float64)) / (h * w)
+                assert (np.abs(model(x)[:, :, 0, 0] - expected) <= 60 * np.finfo(np.float32).eps * terms).all()
+            assert len(model._runners) == 3

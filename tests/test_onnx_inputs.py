@@ -1,0 +1,78 @@
+"""Classifiers that take channels first or last, floating point of 32 or 16 bits, or bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+from onnx_classifiers import classifier, scores, softmax
+
+import gpucnn
+from gpucnn import Classifier, Preprocess
+from gpucnn.errors import ModelError, ShapeError
+
+ZERO_TO_ONE = Preprocess((8, 8), 8, mean=(0.0,) * 3, std=(1.0,) * 3)
+BYTES = Preprocess((8, 8), 8, mean=(0.0,) * 3, std=(1.0,) * 3, divisor=1.0)
+PIXELS = np.random.default_rng(6).integers(0, 256, (6, 8, 8, 3), np.uint8)
+SINGLE, HALF = (64 * float(np.finfo(t).eps) for t in (np.float32, np.float16))
+
+
+def probabilities(path, record):
+    with Classifier(path, preprocess=record, device="cpu", top=4) as made:
+        rows = [sorted(r.predictions, key=lambda p: p.index) for r in made.predict(list(PIXELS))]
+        return np.array([[p.probability for p in row] for row in rows])
+
+
+@pytest.mark.parametrize("nhwc", [False, True], ids=["NCHW", "NHWC"])
+@pytest.mark.parametrize(
+    ("dtype", "record", "near"),
+    [(TensorProto.FLOAT, ZERO_TO_ONE, SINGLE), (TensorProto.FLOAT16, ZERO_TO_ONE, HALF), (TensorProto.UINT8, BYTES, SINGLE)],
+    ids=["float", "float16", "uint8"],
+)
+@pytest.mark.parametrize("batch", ["n", 1])
+def test_layouts_and_types(tmp_path, nhwc, dtype, record, near, batch):
+    shape = (batch, 8, 8, 3) if nhwc else (batch, 3, 8, 8)
+    path = classifier(tmp_path / "net.onnx", shape=shape, nhwc=nhwc, dtype=dtype)
+    assert np.abs(probabilities(path, record) - softmax(scores(PIXELS))).max() <= near
+
+
+@pytest.mark.parametrize("nhwc", [False, True], ids=["NCHW", "NHWC"])
+def test_sizes_left_open(tmp_path, nhwc):
+    shape = ("n", "h", "w", 3) if nhwc else ("n", 3, "h", "w")
+    path = classifier(tmp_path / "net.onnx", shape=shape, nhwc=nhwc)
+    assert np.abs(probabilities(path, ZERO_TO_ONE) - softmax(scores(PIXELS))).max() <= SINGLE
+
+
+def test_a_float16_model_gives_float16(tmp_path):
+    path = classifier(tmp_path / "net.onnx", dtype=TensorProto.FLOAT16)
+    with gpucnn.load(path, device="cpu") as model:
+        assert (model.inputs[0].dtype, model.outputs[0].dtype) == (np.float16, np.float16)
+        x = (PIXELS / 255).transpose(0, 3, 1, 2).astype(np.float16)
+        y = model(x)
+    assert y.dtype == np.float16
+    assert np.abs(y.astype(np.float64) - scores(PIXELS)).max() <= 8 * HALF
+
+
+def test_bytes_must_be_left_as_they_are(tmp_path):
+    path = classifier(tmp_path / "net.onnx", dtype=TensorProto.UINT8)
+    with pytest.raises(ModelError, match="takes bytes .uint8. and normalises them itself"):
+        Classifier(path, preprocess=ZERO_TO_ONE, device="cpu")
+
+
+def test_a_size_that_the_file_fixes_is_kept_to(tmp_path):
+    path = classifier(tmp_path / "net.onnx")
+    with pytest.raises(ModelError, match="the input is n×3×8×8, preprocess makes images of 16×16"):
+        Classifier(path, preprocess=Preprocess((16, 16), 16), device="cpu")
+
+
+def test_an_input_of_another_kind_is_refused_with_its_type(tmp_path):
+    path = classifier(tmp_path / "net.onnx", dtype=TensorProto.FLOAT)
+    with gpucnn.load(path, device="cpu") as model:
+        with pytest.raises(ShapeError, match="input 'x' must be float32 .n×3×8×8., got 2×3×8×8 int64"):
+            model(np.zeros((2, 3, 8, 8), np.int64))
+        with pytest.raises(ShapeError, match="input 'x' must be n×3×8×8 float32, got 2×3×9×8 float32: axis 2 must have size 8"):
+            model(np.zeros((2, 3, 9, 8), np.float32))
+        with pytest.raises(ShapeError, match="input 'x' must have 4 axes .n×3×8×8 float32., got shape 3×8×8 float32"):
+            model(np.zeros((3, 8, 8), np.float32))
+        with pytest.raises(ShapeError, match=r"inputs are \['x'\], got \['image'\]"):
+            model.run({"image": np.zeros((2, 3, 8, 8), np.float32)})
