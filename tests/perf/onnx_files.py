@@ -129,14 +129,15 @@ def reference(file: Path, x: Any) -> Any:
 
 def table(rows: list[Row]) -> str:
     lines = [
-        "| file | nodes | steps | reorders | Pad, Cast, Transpose … left | off float64, of the largest score | ONNX Runtime | same best class |",
+        "| file | nodes | steps | reorders | Pad, Cast, Transpose … left | off float64, of the largest score "
+        "| ONNX Runtime | same best class |",
         "|---|--:|--:|--:|---|--:|--:|---|",
     ]
     for r in rows:
         left = ", ".join(r["clutter"]) or "none"
         lines.append(
-            f"| {r['file']} (opset {r['opset']}) | {r['nodes']} | {r['steps']} | {r['reorders']} | {left} | {r['ours']:.1e} | {r['theirs']:.1e} | "
-            f"{'yes' if r['same_best'] else 'no'} |"
+            f"| {r['file']} (opset {r['opset']}) | {r['nodes']} | {r['steps']} | {r['reorders']} | {left} | {r['ours']:.1e} "
+            f"| {r['theirs']:.1e} | {'yes' if r['same_best'] else 'no'} |"
         )
     return "\n".join(lines)
 
