@@ -13,6 +13,7 @@ from .base import Padding3 as Padding3
 from .base import Size1 as Size1
 from .base import Size2 as Size2
 from .base import Size3 as Size3
+from .bits import *
 from .channels import *
 from .comparison import *
 from .conv import *
@@ -25,6 +26,7 @@ from .gather import *
 from .global_pool import *
 from .image import *
 from .logic import *
+from .masking import *
 from .mean_pool import *
 from .moving import *
 from .norm import *
@@ -35,6 +37,7 @@ from .rectifier import *
 from .reduce import *
 from .resize import *
 from .rounding import *
+from .scatter import *
 from .shape import *
 from .shrinkage import *
 from .softmax import *
