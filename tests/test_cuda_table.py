@@ -120,11 +120,13 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     Binary: {
         **{f"{kind} float64": DOUBLE for kind in BINARY_CODES},
         **{f"{kind} {whole}": WHOLE for kind in BINARY_CODES if kind not in ("div", "atan2") for whole in ("int32", "uint8")},
+        **{case.id: WHOLE for case in CASES[Binary] if case.op.name.startswith("bitwise")},
         **asked(Binary),
     },
     Unary: {
         **{f"{kind} float64": DOUBLE for kind in UNARY_CODES},
         **{f"{kind} {whole}": WHOLE for kind in ("neg", "abs", "sign", "square") for whole in ("int32", "uint8")},
+        **{case.id: WHOLE for case in CASES[Unary] if case.op.name == "bitwise_not"},
         **asked(Unary),
     },
     Where: {case.id: ASKED for case in CASES[Where]},

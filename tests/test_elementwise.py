@@ -123,13 +123,55 @@ def test_angles_of_all_quadrants():
 @pytest.mark.filterwarnings("error")
 def test_nothing_warns():
     every = f32([NAN, INF, -INF, 0, -0.0, -1, 1e38])
-    for kind in UNARY:
+    for kind in set(UNARY) - {"bitwise_not"}:
         Unary(kind).infer(Spec(every.shape, every.dtype))
         getattr(F, kind)(every)
-    for kind in set(BINARY) - {"trunc_divide"}:
+    for kind in {kind for kind in BINARY if not kind.startswith("bitwise")} - {"trunc_divide"}:
         getattr(F, kind)(every, every[::-1].copy())
     F.floor_divide(i32([1, -1]), 0)
     F.cast(every, "int32")
+
+
+# -- bits
+
+
+@pytest.mark.parametrize(
+    ("shift", "x", "by", "expected"),
+    [
+        (F.bitwise_right_shift, [-8, 4, -1], [32, 33, 100], [-1, 0, -1]),
+        (F.bitwise_right_shift, [-8, 4, -1], [-1, -32, -64], [-1, 0, -1]),
+        (F.bitwise_right_shift, [-8, -1, -(2**31)], [1, 1, 1], [-4, -1, -(2**30)]),
+        (F.bitwise_left_shift, [-8, 4, -1], [32, 33, 100], [0, 0, 0]),
+        (F.bitwise_left_shift, [-8, 4, -1], [-1, -32, -64], [0, 0, 0]),
+        (F.bitwise_left_shift, [2**30, 1, -(2**30)], [1, 31, 1], [-(2**31)] * 3),
+    ],
+)
+def test_shifts_by_more_than_there_is(shift, x, by, expected):
+    """The examples of ONNX's BitShift."""
+    assert shift(i32(x), i32(by)).tolist() == expected
+
+
+def test_bits_of_what_is_unsigned_and_of_bool():
+    assert F.bitwise_right_shift(np.uint8([255, 255]), np.uint8([7, 8])).tolist() == [1, 0]
+    assert F.bitwise_not(np.uint8([0, 255, 1])).tolist() == [255, 0, 254]
+    assert F.bitwise_not(np.array([True, False])).tolist() == [False, True]
+    assert F.bitwise_xor(np.array([True, False]), np.array([True, True])).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: F.bitwise_and(f32([1]), f32([1])), "bitwise_and: x and y must be whole numbers or bool, got float32"),
+        (lambda: F.bitwise_left_shift(np.array([True]), np.array([True])), "bitwise_left_shift: x and y must be whole numbers, got bool"),
+        (lambda: F.bitwise_not(f32([1])), "bitwise_not: x must hold whole numbers or bool, got float32"),
+        (lambda: F.bitwise_or(i32([1]), 0.5), "bitwise_or: 0.5 is no int32 number"),
+        (lambda: F.bitwise_or(i32([1]), np.array([1])), "bitwise_or: x and y must have one dtype"),
+    ],
+)
+def test_bits_are_of_whole_numbers(call, said):
+    with pytest.raises(ShapeError) as error:
+        call()
+    assert said in str(error.value)
 
 
 # -- bounds and types

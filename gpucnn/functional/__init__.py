@@ -13,6 +13,7 @@ from .base import Padding3 as Padding3
 from .base import Size1 as Size1
 from .base import Size2 as Size2
 from .base import Size3 as Size3
+from .bits import *
 from .channels import *
 from .comparison import *
 from .conv import *

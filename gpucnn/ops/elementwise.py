@@ -43,6 +43,21 @@ def _truncated(xp: Any) -> Callable[..., Array]:
     return divide
 
 
+def _shifted(name: str) -> Callable[[Any], Callable[..., Array]]:
+    """NumPy's shift, whose rule for counts outside of the type's bits C has not: all bits go, and copies of the sign come."""
+
+    def of(xp: Any) -> Callable[..., Array]:
+        def shift(x: Array, y: Array) -> Array:
+            inside = xp.logical_and(y >= 0, y < 8 * x.dtype.itemsize)
+            moved = getattr(xp, name)(x, xp.where(inside, y, y.dtype.type(0)))
+            sign = xp.negative((x < 0).astype(x.dtype)) if name == "right_shift" else x.dtype.type(0)
+            return xp.where(inside, moved, sign)
+
+        return shift
+
+    return of
+
+
 BINARY: dict[str, Callable[[Any], Callable[..., Array]]] = {
     "add": lambda xp: xp.add,
     "sub": lambda xp: xp.subtract,
@@ -65,11 +80,18 @@ BINARY: dict[str, Callable[[Any], Callable[..., Array]]] = {
     "logical_and": lambda xp: xp.logical_and,
     "logical_or": lambda xp: xp.logical_or,
     "logical_xor": lambda xp: xp.logical_xor,
+    "bitwise_and": lambda xp: xp.bitwise_and,
+    "bitwise_or": lambda xp: xp.bitwise_or,
+    "bitwise_xor": lambda xp: xp.bitwise_xor,
+    "bitwise_left_shift": _shifted("left_shift"),
+    "bitwise_right_shift": _shifted("right_shift"),
 }
 """The function by kind."""
 
 _BOOL = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"})
 _FLOAT = frozenset({"div", "atan2"})
+_BITS = {"bitwise_and": "biu", "bitwise_or": "biu", "bitwise_xor": "biu", "bitwise_left_shift": "iu", "bitwise_right_shift": "iu"}
+"""Kinds that are of bits, and of which types."""
 
 
 def number_as(op: str, value: float, dtype: np.dtype[Any]) -> Array:
@@ -102,7 +124,8 @@ class Binary(Op):
     """``x kind y``, element by element; shapes broadcast as in NumPy and ONNX, dtypes must agree.
 
     The result has their dtype; that of comparisons and logic is bool. ``div`` is of floating point; of integers ``floor_divide`` rounds
-    down and ``trunc_divide`` towards 0, and by 0 both give 0. ``remainder`` has the sign of y, ``fmod`` that of x.
+    down and ``trunc_divide`` towards 0, and by 0 both give 0. ``remainder`` has the sign of y, ``fmod`` that of x. A right shift brings
+    copies of the sign; a count below 0 or above the type's bits shifts out everything.
 
     Parameters
     ----------
@@ -130,7 +153,10 @@ class Binary(Op):
         if self.kind in _FLOAT and x.dtype.kind != "f":
             instead = "; use floor_divide, or convert them" if self.kind == "div" else ""
             raise wrong(self.kind, f"x and y must be floating point, got {x.dtype}{instead}", x=x, y=y)
-        if self.kind not in _BOOL and x.dtype.kind not in "fiu":
+        if self.kind in _BITS and x.dtype.kind not in _BITS[self.kind]:
+            kinds = "whole numbers or bool" if "b" in _BITS[self.kind] else "whole numbers"
+            raise wrong(self.kind, f"x and y must be {kinds}, got {x.dtype}; convert them", x=x, y=y)
+        if self.kind not in _BOOL and self.kind not in _BITS and x.dtype.kind not in "fiu":
             raise wrong(self.kind, f"x and y must be numbers, got {x.dtype}; convert them", x=x, y=y)
         return (Spec(_broadcast(self.kind, x=x, y=y), np.dtype(np.bool_) if self.kind in _BOOL else x.dtype),)
 

@@ -53,6 +53,7 @@ UNARY: dict[str, Callable[[Any], Callable[..., Array]]] = {
     "isinf": lambda xp: xp.isinf,
     "isfinite": lambda xp: xp.isfinite,
     "logical_not": lambda xp: xp.logical_not,
+    "bitwise_not": lambda xp: xp.invert,
 }
 """The function by kind."""
 
@@ -87,7 +88,9 @@ class Unary(Op):
         """Shape of x."""
         if self.kind in _NUMBERS and x.dtype.kind not in "fiu":
             raise wrong(self.kind, f"x must hold numbers, got {x.dtype}; convert it", x=x)
-        if self.kind not in _NUMBERS and self.kind != "logical_not":
+        if self.kind == "bitwise_not" and x.dtype.kind not in "biu":
+            raise wrong(self.kind, f"x must hold whole numbers or bool, got {x.dtype}; convert it", x=x)
+        if self.kind not in _NUMBERS and self.kind not in ("logical_not", "bitwise_not"):
             require_float(self.kind, x=x)
         return (Spec(x.shape, np.dtype(np.bool_) if self.kind in _BOOL else x.dtype),)
 

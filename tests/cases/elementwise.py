@@ -43,6 +43,19 @@ _EQUALS = (
 _TRUTHS = (("bool", (2, 3, 5), (3, 5), {"dtype": "bool"}), ("numbers", (2, 9), (9,), {"fill": "zeros"}))
 _SIZES = (("scalars", (), (), {}), ("batch 0", (0, 3, 5), (3, 1), {}))
 
+_INTS = (
+    ("odd sizes", (1, 3, 7, 5), (3, 1, 1), {"dtype": "int32"}),
+    ("int64", (5, 9), (5, 9), {"dtype": "int64"}),
+    ("int8", (5, 9), (9,), {"dtype": "int8"}),
+    ("uint8 of all", (7, 9), (7, 9), {"dtype": "uint8"}),
+    ("batch 0 of int32", (0, 3), (3,), {"dtype": "int32"}),
+    ("scalars of int64", (), (), {"dtype": "int64"}),
+)
+_COUNTS = tuple(
+    (f"{dtype} by {low} to {high}", (7, 9), Draw((7, 9), dtype, within=(low, high)), {"dtype": dtype})
+    for dtype, low, high in (("int32", -3, 36), ("uint8", 0, 10), ("int64", 0, 66), ("int8", -1, 9))
+)
+
 _KINDS = {
     "pow": (*_FLOATS, ("positive", (2, 3, 5), (2, 3, 5), {"fill": "positive"}), ("zeros", (2, 9), (2, 9), {"fill": "zeros"}), *_WHOLE),
     "atan2": (*_SIZES, *_FLOATS, *_EQUALS),
@@ -54,6 +67,8 @@ _KINDS = {
     "trunc_divide": (*_FLOATS, *_EQUALS, *_WHOLE),
     **dict.fromkeys(("eq", "ne"), (*_SIZES, *_FLOATS[:2], *_EQUALS, *_WHOLE, _TRUTHS[0])),
     **dict.fromkeys(("lt", "le", "gt", "ge"), (*_SIZES, *_FLOATS[:2], *_EQUALS, *_WHOLE)),
+    **dict.fromkeys(("bitwise_and", "bitwise_or", "bitwise_xor"), (*_INTS, *_WHOLE, _TRUTHS[0])),
+    **dict.fromkeys(("bitwise_left_shift", "bitwise_right_shift"), (*_INTS[4:], *_COUNTS, *_WHOLE)),
     **dict.fromkeys(("logical_and", "logical_or", "logical_xor"), (*_SIZES, *_FLOATS[1:3], *_TRUTHS, *_WHOLE)),
 }
 """What else is combined, each kind on fewer shapes: all go the way of the first four."""
@@ -80,6 +95,7 @@ _INSIDE = {"log", "log2", "log10", "sqrt", "rsqrt", "acosh"}
 _UNARY = tuple(
     of(f"{kind} {id}", Unary(kind), shape, **({"fill": "positive"} if kind in _INSIDE and id == "odd sizes" else {}), **kw)
     for kind in UNARY
+    if kind != "bitwise_not"
     for id, shape, kw in (
         *_SHAPES,
         *_MORE,
@@ -88,6 +104,14 @@ _UNARY = tuple(
     )
 )
 
+
+_NOT = tuple(
+    of(f"bitwise_not {id}", Unary("bitwise_not"), shape, dtype=dtype)
+    for id, shape, dtype in (
+        ("int32", (2, 3, 5), "int32"), ("uint8", (7, 5), "uint8"), ("int64", (2, 3), "int64"), ("int8", (9,), "int8"),
+        ("bool", (2, 3, 5), "bool"), ("scalar", (), "int32"), ("batch 0", (0, 3), "int32"), ("1000 channels", (2, 1000), "uint8"),
+    )
+)  # fmt: skip
 
 Shape = tuple[int, ...]
 
@@ -149,7 +173,7 @@ _CAST = (
 
 CASES: dict[type[Op], tuple[Case, ...]] = {
     Binary: (*_BINARY, *_FURTHER),
-    Unary: _UNARY,
+    Unary: (*_UNARY, *_NOT),
     Where: _WHERE,
     Cast: _CAST,
 }

@@ -89,6 +89,11 @@ _LOOPS: dict[str, Callable[..., Any]] = {
     "fmod": _fmod,
     "floor_divide": _floor_divide,
     "trunc_divide": _trunc_divide,
+    "bitwise_and": lambda a, b: a & b,
+    "bitwise_or": lambda a, b: a | b,
+    "bitwise_xor": lambda a, b: a ^ b,
+    "bitwise_left_shift": lambda a, b: a << b if 0 <= b < 64 else 0,
+    "bitwise_right_shift": lambda a, b: a >> (b if 0 <= b < 64 else 64),
 }
 
 
@@ -115,13 +120,15 @@ _UNARY_ELSE: dict[str, Callable[[Any], Any]] = {
     "trunc": lambda x: _each(lambda v: math.copysign(math.trunc(v), v) if math.isfinite(v) else v, x)[0],
     "isfinite": lambda x: _each(math.isfinite, x)[0],
     "logical_not": lambda x: _each(lambda v: not v, x)[0],
+    "bitwise_not": lambda x: _each(lambda v: not v if isinstance(v, bool) else ~v, x)[0],
 }
 
 
 def unary(op: Unary, x: Any) -> tuple[Any, ...]:
     if op.kind in _UNARY_ONNX:
         return onnx(_UNARY_ONNX[op.kind], x)
-    return (_UNARY_ELSE[op.kind](x),)
+    found = _UNARY_ELSE[op.kind](x)
+    return (_wrapped(found, x.dtype) if op.kind == "bitwise_not" and x.dtype.kind in "iu" else found,)
 
 
 def cast(op: Cast, x: Any) -> tuple[Any, ...]:
