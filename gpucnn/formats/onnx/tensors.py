@@ -12,7 +12,7 @@ from ...errors import LimitError, ModelError
 from ...settings import settings
 from ..bfloat16 import widen_bfloat16
 
-__all__ = ["ELEMENT_TYPES", "element_type", "to_array"]
+__all__ = ["ELEMENT_TYPES", "element_type", "file_type", "held_as", "to_array"]
 
 Bits = np.ndarray[Any, np.dtype[Any]]
 
@@ -51,6 +51,16 @@ def element_type(code: int, what: str) -> np.dtype[Any]:
         kind = f"of type {name}" if name else f"of the unknown type {code}" if code else "of no type"
         raise ModelError(f"{what} is {kind}; gpucnn computes with real numbers and bool")
     return np.dtype(_HELD_AS.get(name, name))
+
+
+def held_as(name: str) -> str:
+    """The NumPy type that holds whole numbers of ONNX's type ``name``."""
+    return _HELD_AS.get(name, name)
+
+
+def file_type(dtype: np.dtype[Any]) -> str:
+    """ONNX's name of the type of a tensor that was read: that of less than a byte which a file had, where it had one."""
+    return str(dtype.metadata["onnx"]) if dtype.metadata and "onnx" in dtype.metadata else dtype.name
 
 
 def to_array(tensor: Any, what: str, raw: bytes | memoryview | None = None) -> Bits:
@@ -123,8 +133,9 @@ def _unpacked(packed: Bits, name: str, size: int) -> Bits:
         return values
     if name.startswith("int"):
         sign = 1 << (bits - 1)
-        return np.asarray((codes.astype(np.int16) ^ sign) - sign, np.int8)
-    return np.asarray(codes)
+        codes = np.asarray((codes.astype(np.int16) ^ sign) - sign, np.int8)
+    marked = np.dtype(codes.dtype, metadata={"onnx": name})  # what quantises by a zero point of the type must know its range
+    return np.asarray(codes.view(marked))
 
 
 def _table(name: str) -> Bits:
