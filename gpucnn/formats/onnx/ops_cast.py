@@ -9,24 +9,24 @@ import numpy as np
 from ...errors import ModelError, UnsupportedError
 from ...graph import Value
 from .ops_elementwise import cast
-from .tensors import ELEMENT_TYPES, element_type
+from .tensors import ELEMENT_TYPES, element_type, file_type
 
 if TYPE_CHECKING:
     from .recorder import Recorder
 
 __all__ = ["Cast", "CastLike", "Cast_6"]
 
-_COMPUTED_AS = {"float16": "float32", "bfloat16": "float32"}
-"""Types in which nothing is computed here, and the one that is taken for them: values are not rounded to 16 bits in between."""
-
-
 def target(code: int, what: str) -> np.dtype[Any]:
-    """The type in which values that a file says are of ONNX's type ``code`` are computed; raises where they would have to be rounded."""
-    dtype, name = element_type(code, what), ELEMENT_TYPES[code]
-    name = _COMPUTED_AS.get(name, name)
-    if name != dtype.name and name != "float32":
-        raise UnsupportedError(f"{what} is {name}, a type of few bits that is only read from files; convert to int8, uint8 or float32")
-    return np.dtype(name)
+    """The type in which values that a file says are of ONNX's type ``code`` are computed: nothing is in 16 bits."""
+    dtype = element_type(code, what)
+    return _plain(dtype, what) if dtype != np.float16 else np.dtype(np.float32)
+
+
+def _plain(dtype: np.dtype[Any], what: str) -> np.dtype[Any]:
+    """The type itself, unless numbers would have to be rounded to one that NumPy lacks."""
+    if file_type(dtype) != dtype.name:
+        raise UnsupportedError(f"{what} is {file_type(dtype)}, a type of few bits that is only read; convert to int8, uint8 or float32")
+    return dtype
 
 
 def Cast(g: Recorder, x: Value, *, to: str) -> Value:
@@ -44,4 +44,4 @@ def Cast_6(g: Recorder, x: Value, *, to: int, saturate: int = 1, round_mode: str
 
 
 def CastLike(g: Recorder, x: Value, like: Value, *, saturate: int = 1, round_mode: str = "up") -> Value:
-    return cast(g, x, like.dtype)
+    return cast(g, x, _plain(like.dtype, "the type to convert to"))

@@ -177,5 +177,5 @@ def Min(g: Recorder, x: Value, *xs: Value, consumed_inputs: Ints | None = None) 
 
 
 def cast(g: Recorder, x: Value, dtype: np.dtype[Any]) -> Value:
-    """x in another type; itself where it has that already."""
-    return x if x.dtype == dtype else g.append(Cast(dtype.name), x)
+    """x in another type; itself where it has that already, and not only holds a smaller one in it."""
+    return x if x.dtype == dtype and x.dtype.metadata == dtype.metadata else g.append(Cast(dtype.name), x)
