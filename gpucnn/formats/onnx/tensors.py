@@ -12,7 +12,7 @@ from ...errors import LimitError, ModelError
 from ...settings import settings
 from ..bfloat16 import widen_bfloat16
 
-__all__ = ["ELEMENT_TYPES", "element_type", "to_array"]
+__all__ = ["ELEMENT_TYPES", "element_type", "file_type", "held_as", "to_array"]
 
 Bits = np.ndarray[Any, np.dtype[Any]]
 
@@ -45,12 +45,25 @@ _FIELDS = {
 def element_type(code: int, what: str) -> np.dtype[Any]:
     """The NumPy type in which tensors of ONNX's type ``code`` are held; raises where there is none."""
     name = ELEMENT_TYPES.get(code)
-    if name in _SMALL_FLOATS:
-        return np.dtype(np.float32)
     if name is None or name in ("string", "complex64", "complex128"):
         kind = f"of type {name}" if name else f"of the unknown type {code}" if code else "of no type"
         raise ModelError(f"{what} is {kind}; gpucnn computes with real numbers and bool")
-    return np.dtype(_HELD_AS.get(name, name))
+    return _marked(name) if name in _SMALL_FLOATS or name in _BITS else np.dtype(held_as(name))
+
+
+def held_as(name: str) -> str:
+    """The NumPy type that holds numbers of ONNX's type ``name``."""
+    return "float32" if name in _SMALL_FLOATS else _HELD_AS.get(name, name)
+
+
+def _marked(name: str) -> np.dtype[Any]:
+    """The type that holds a small one, and says so: what converts to it must know its range."""
+    return np.dtype(np.dtype(held_as(name)), metadata={"onnx": name})
+
+
+def file_type(dtype: np.dtype[Any]) -> str:
+    """ONNX's name of the type that values of ``dtype`` have in the file: a small one, where it is marked so."""
+    return str(dtype.metadata["onnx"]) if dtype.metadata and "onnx" in dtype.metadata else dtype.name
 
 
 def to_array(tensor: Any, what: str, raw: bytes | memoryview | None = None) -> Bits:
@@ -119,12 +132,11 @@ def _unpacked(packed: Bits, name: str, size: int) -> Bits:
     bits = _BITS.get(name, 8)
     codes = ((packed[:, None] >> np.arange(0, 8, bits, dtype=np.uint8)) & np.uint8((1 << bits) - 1)).reshape(-1)[:size]
     if name in _SMALL_FLOATS:
-        values: Bits = _table(name)[codes]
-        return values
-    if name.startswith("int"):
+        codes = _table(name)[codes]
+    elif name.startswith("int"):
         sign = 1 << (bits - 1)
-        return np.asarray((codes.astype(np.int16) ^ sign) - sign, np.int8)
-    return np.asarray(codes)
+        codes = np.asarray((codes.astype(np.int16) ^ sign) - sign, np.int8)
+    return np.asarray(codes.view(_marked(name)))
 
 
 def _table(name: str) -> Bits:
