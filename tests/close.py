@@ -48,6 +48,8 @@ from gpucnn.ops import (
     PReLU,
     Reduce,
     Resize,
+    ScatterElements,
+    ScatterND,
     Softmax,
     Unary,
 )
@@ -90,6 +92,8 @@ def reduction_length(op: Op, arrays: Arrays) -> int:
             return prod(arrays[0].shape[a] for a in op.axes(arrays[0].ndim))
         case Resize():
             return op.reduction_length(spec_of(arrays[0]))
+        case ScatterElements() | ScatterND():  # all updates at one place, with what is there
+            return 1 + prod(arrays[1].shape[: -1 if isinstance(op, ScatterND) else None])
         case Normalize():  # a root of less than the first power is steeper
             return math.ceil(arrays[0].shape[op.dim] * max(1, 1 / op.p))
         case _:
@@ -144,6 +148,8 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
             return op.reference(np, x, -mean, var, weight, bias)[0]
         case Resize():
             return _resized(op, arrays[0], None)
+        case ScatterElements() | ScatterND():
+            return op.reference(np, np.abs(arrays[0]), arrays[1], np.abs(arrays[2]))[0]
         case AvgPool(divisor_override=int(d)):
             return replace(op, divisor_override=abs(d)).reference(np, *_abs(arrays))[0]
         case _:

@@ -28,11 +28,13 @@ from gpucnn.ops import (
     FractionalMaxPool,
     Gather,
     GatherElements,
+    GatherND,
     GlobalAvgPool,
     GlobalLpPool,
     GlobalMaxPool,
     GlobalMinPool,
     GroupNorm,
+    Hardmax,
     LayerNorm,
     Linear,
     LocalResponseNorm,
@@ -45,13 +47,17 @@ from gpucnn.ops import (
     MaxUnpool,
     MinPool,
     Normalize,
+    OneHot,
     Op,
     PReLU,
     Reduce,
     Resize,
+    ScatterElements,
+    ScatterND,
     Softmax,
     Tile,
     TopK,
+    Trilu,
     Unary,
     Where,
 )
@@ -62,6 +68,7 @@ VOLUME = "there are three spatial axes, where images have two"
 MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
 POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
 NO_PLACES = "classification networks have no values that name places"
+MASKED = "classification networks choose the best by topk; masks and one-hot vectors are made beside them, a few elements at a time"
 ONE_SIZE = "classification networks do not resize maps"
 ASKED = "a comparison's result or a condition is bool: networks ask for the sake of shapes and masks, and choose little by it"
 RARE_NORM = "vectors are normalised by their length, at times by p 1 or their largest element; nobody has asked for another p"
@@ -136,7 +143,11 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     },
     BatchNorm: {"float64": DOUBLE},
     **{kind: dict.fromkeys((case.id for case in CASES[kind]), POOLED) for kind in (Reduce, ArgReduce, CumSum)},
-    **{kind: dict.fromkeys((case.id for case in CASES[kind]), NO_PLACES) for kind in (Gather, GatherElements)},
+    **{
+        kind: dict.fromkeys((case.id for case in CASES[kind]), NO_PLACES)
+        for kind in (Gather, GatherElements, GatherND, ScatterElements, ScatterND)
+    },
+    **{kind: dict.fromkeys((case.id for case in CASES[kind]), MASKED) for kind in (OneHot, Hardmax, Trilu)},
     Resize: dict.fromkeys((case.id for case in CASES[Resize]), ONE_SIZE),
     Tile: {"space": MANY_LOOPS, "all axes": MANY_LOOPS},
     LayerNorm: {"float64": DOUBLE, "rms, float64": DOUBLE},

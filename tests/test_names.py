@@ -51,6 +51,7 @@ EXCEPTIONS: dict[str, str] = {
     "max_pool3d": "PyTorch's function has the order of max_pool2d; the override that stands in for it has another",
     "logsumexp": "PyTorch's function says dim; the override that stands in for it says names",
     "topk": "PyTorch's function has largest; the override that stands in for it says descending",
+    "scatter": "the override that stands in for it has three forms in one; src may be a number here, and reduce is scatter_reduce's",
     "fractional_max_pool2d": "_random_samples is spelt samples, which are an argument like others here",
     "fractional_max_pool3d": "as fractional_max_pool2d",
     "FractionalMaxPool2d": "as fractional_max_pool2d",

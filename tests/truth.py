@@ -30,6 +30,7 @@ from gpucnn.ops import (
     FractionalMaxPool,
     Gather,
     GatherElements,
+    GatherND,
     GlobalLpPool,
     GlobalMaxPool,
     GlobalMinPool,
@@ -49,6 +50,8 @@ from gpucnn.ops import (
     PReLU,
     Reduce,
     Resize,
+    ScatterElements,
+    ScatterND,
     Softmax,
     Unary,
     Where,
@@ -134,8 +137,13 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             raise NotImplementedError(f"{op.kind} has no bound here")
         case Reduce("sum_square"):
             return replace(op, kind="sum").reference(np, 2 * np.abs(values[0]) * e + e * e)[0]
-        case Gather() | GatherElements():
+        case Gather() | GatherElements() | GatherND():
             return op.reference(np, e, values[1])[0]
+        case ScatterElements(reduction="prod") | ScatterND(reduction="prod"):
+            raise NotImplementedError("a product of many has no bound here")
+        case ScatterElements() | ScatterND():  # two extremes are no further apart than the values that are furthest apart
+            kind = "amax" if op.reduction == "amin" else op.reduction
+            return replace(op, reduction=kind).reference(np, e, values[1], errors[2])[0]
         case Resize():
             return magnitude(op, (e,))
         case LayerNorm():

@@ -25,6 +25,7 @@ from .gather import *
 from .global_pool import *
 from .image import *
 from .logic import *
+from .masking import *
 from .mean_pool import *
 from .moving import *
 from .norm import *
@@ -35,6 +36,7 @@ from .rectifier import *
 from .reduce import *
 from .resize import *
 from .rounding import *
+from .scatter import *
 from .shape import *
 from .shrinkage import *
 from .softmax import *

@@ -8,14 +8,14 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph import Value
-from ..ops import Expand, Flatten, Gather, GatherElements
+from ..ops import Expand, Flatten, Gather, GatherElements, GatherND
 from ..ops.base import normalise_dim
 from ..spec import shape_text
 from .base import apply_op, dtype_of, shape_of, whole
 from .comparison import lt, where
 from .conversion import cast
 
-__all__ = ["embedding", "gather", "index_select", "one_hot", "take", "take_along_dim"]
+__all__ = ["embedding", "gather", "gather_nd", "index_select", "nonzero", "one_hot", "take", "take_along_dim"]
 
 
 def gather(x: Any, dim: int, index: Any) -> Any:
@@ -167,6 +167,43 @@ def take(x: Any, index: Any) -> Any:
     return apply_op(Gather(0), apply_op(Flatten(0), x)[0], index)[0]
 
 
+def gather_nd(x: Any, indices: Any, batch_dims: int = 0) -> Any:
+    """Take elements or slices of x at places that are named by whole indices.
+
+    Parameters
+    ----------
+    x : array, (*b, …), any shape but ()
+    indices : array, (*b, …, k), integers
+        Each row an index of the k axes of x that come after b. Negative ones count from the end.
+    batch_dims : int
+        Number of the axes b in front that both share.
+
+    Returns
+    -------
+    array, (*b, …, *rest of x's shape), dtype of x
+
+    Raises
+    ------
+    ShapeError
+        The shapes do not fit, or an index is out of range; in a planned net that is found when it runs.
+
+    Notes
+    -----
+    ``y[b, i] = x[b][tuple(indices[b, i])]``. ONNX ``GatherND``, TensorFlow ``gather_nd``; in PyTorch and NumPy, indexing by one array an
+    axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.array([[1, 2], [3, 4]])
+    >>> gather_nd(x, np.array([[0, 1], [1, 0]]))
+    array([2, 3])
+    >>> gather_nd(x, np.array([[1], [0]]), batch_dims=1)
+    array([2, 3])
+    """
+    return apply_op(GatherND(whole("gather_nd", "batch_dims", batch_dims)), x, indices)[0]
+
+
 def embedding(x: Any, weight: Any) -> Any:
     """Look up rows of a table.
 
@@ -239,3 +276,47 @@ def one_hot(x: Any, num_classes: int) -> Any:
     elif dtype_of(x).kind in "iu" and not 0 <= np.min(x, initial=0) <= np.max(x, initial=0) < count:
         raise ShapeError(f"one_hot: x must lie in [0, {count - 1}], got {np.min(x)} to {np.max(x)}")
     return apply_op(Gather(0), np.eye(count, dtype=np.int64), x)[0]
+
+
+def nonzero(x: Any, *, as_tuple: bool = False) -> Any:
+    """Find the places of all elements that are not 0.
+
+    Parameters
+    ----------
+    x : array, any shape
+        Or a symbolic value that is a constant: how many places there are must be known before a net runs.
+    as_tuple : bool
+        Give the columns one by one.
+
+    Returns
+    -------
+    array, (places, axes of x), int64
+        A row an element, in C order; of a scalar, a row without elements. With ``as_tuple`` a tuple of arrays (places,), one an axis.
+
+    Raises
+    ------
+    ShapeError
+        x is symbolic and no constant.
+
+    Notes
+    -----
+    NaN is not 0. There is no op for this, because the result's shape depends on values: it is computed at once. PyTorch ``nonzero``; ONNX
+    ``NonZero`` gives the transpose.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> nonzero(np.array([[0, 3], [4, 0]]))
+    array([[0, 1],
+           [1, 0]])
+    """
+    if isinstance(x, Value):
+        if not x.is_constant:
+            raise ShapeError(
+                f"nonzero: how many elements of {x.name!r} ({x.spec}) are not 0 is known only when the net runs, and its shapes must be "
+                "known before; compute it outside and pass it in, or write the net with where or a mask"
+            )
+        places = nonzero(x.data, as_tuple=as_tuple)
+        return tuple(map(x.graph.constant, places)) if as_tuple else x.graph.constant(places)
+    found = np.argwhere(np.asarray(x)).astype(np.int64)
+    return tuple(np.ascontiguousarray(column) for column in found.T) if as_tuple else found

@@ -18,7 +18,9 @@
 ``norm``                BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize
 ``ranking``             TopK
 ``reduce``              Reduce, ArgReduce, CumSum
-``gather``              Gather, GatherElements
+``gather``              Gather, GatherElements, GatherND
+``scatter``             ScatterElements, ScatterND
+``masking``             OneHot, Hardmax, Trilu
 ``moving``              Slice, Expand, Tile
 ``channels``            ChannelShuffle, DepthToSpace, SpaceToDepth
 ``resize``              Resize
@@ -41,6 +43,7 @@ from .gather import *
 from .global_pool import *
 from .image import *
 from .linear import *
+from .masking import *
 from .matmul import *
 from .moving import *
 from .norm import *
@@ -48,6 +51,7 @@ from .pool import *
 from .ranking import *
 from .reduce import *
 from .resize import *
+from .scatter import *
 from .shape import *
 from .softmax import *
 from .unary import *

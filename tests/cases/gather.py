@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpucnn.ops import Gather, GatherElements, Op
+from gpucnn.ops import Gather, GatherElements, GatherND, Op
 
 from .base import Case, Draw, of
 
@@ -19,6 +19,25 @@ class Places(Draw):
 
     def array(self, rng: np.random.Generator) -> np.ndarray:
         return rng.integers(-self.size, self.size, self.shape).astype(self.dtype)
+
+
+@dataclass(frozen=True)
+class Rows(Draw):
+    """Whole indices: the last axis names one of each of ``sizes``, from both ends."""
+
+    sizes: tuple[int, ...] = ()
+
+    def array(self, rng: np.random.Generator) -> np.ndarray:
+        limits = np.asarray(self.sizes)
+        return rng.integers(-limits, limits, self.shape).astype(self.dtype)
+
+
+def gather_nd(
+    id: str, x: tuple[int, ...], indices: tuple[int, ...], batch_dims: int = 0, *, dtype: str = "float32", places: str = "int64",
+    fill: str = "normal", flows: tuple[int, ...] = (0, 1),
+) -> Case:  # fmt: skip
+    sizes = x[batch_dims : batch_dims + indices[-1]]
+    return Case(id, GatherND(batch_dims), (Draw(x, dtype, fill), Rows(indices, places, sizes=sizes)), flows)
 
 
 def gather(
@@ -73,4 +92,29 @@ _ELEMENTS = (
     gather(GatherElements, "uint8", 1, (7, 5), (7, 4), dtype="uint8"),
 )
 
-CASES: dict[type[Op], tuple[Case, ...]] = {Gather: _GATHER, GatherElements: _ELEMENTS}
+_ND = (
+    gather_nd("rank 1", (5,), (9, 1)),
+    gather_nd("one element", (5, 3), (2,)),
+    gather_nd("elements", (5, 3), (7, 2)),
+    gather_nd("slices", X, (3, 1)),
+    gather_nd("rows of a table", (9, 4), (7, 1), flows=(1,)),
+    gather_nd("elements of a table", (9, 4), (7, 2, 2), flows=(1,)),
+    gather_nd("a matrix of slices", X, (3, 2, 2)),
+    gather_nd("all axes", X, (2, 3, 4)),
+    gather_nd("a batch of places", (7, 5), (7, 1), 1),
+    gather_nd("a batch of lists", (7, 5, 3), (7, 4, 2), 1),
+    gather_nd("two batch axes", (2, 3, 4, 5), (2, 3, 2, 1), 2),
+    gather_nd("an odd batch", (1, 3, 7), (1, 5, 1), 1),
+    gather_nd("batch 0", (0, 5, 4), (0, 3, 1), 1),
+    gather_nd("no indices", X, (0, 2)),
+    gather_nd("of nothing", (3, 0), (0, 2)),
+    gather_nd("1000 channels", (3, 1000, 2), (3, 40, 1), 1),
+    gather_nd("int32 indices", (7, 5), (4, 2), places="int32"),
+    gather_nd("NaN and Inf", (7, 9), (40, 2), fill="special"),
+    gather_nd("float16", (7, 5), (4, 1), dtype="float16"),
+    gather_nd("float64", (7, 5), (4, 1), dtype="float64"),
+    gather_nd("uint8", (7, 5), (4, 2), dtype="uint8"),
+    gather_nd("bool", (7, 5), (4, 2), dtype="bool"),
+)
+
+CASES: dict[type[Op], tuple[Case, ...]] = {Gather: _GATHER, GatherElements: _ELEMENTS, GatherND: _ND}

@@ -9,13 +9,31 @@ from __future__ import annotations
 
 from gpucnn.ops import Op
 
-from . import activation, conv, conv_transpose, elementwise, gather, image, matmul, moving, norm, pool, ranking, reduce, resize, shape
+from . import (
+    activation,
+    conv,
+    conv_transpose,
+    elementwise,
+    gather,
+    image,
+    masking,
+    matmul,
+    moving,
+    norm,
+    pool,
+    ranking,
+    reduce,
+    resize,
+    scatter,
+    shape,
+)  # fmt: skip
 from .base import Oracle
 
 __all__ = ["ORACLES", "UNLIKE_ONNX"]
 
 _FAMILIES = (
-    conv, conv_transpose, matmul, pool, activation, ranking, elementwise, norm, shape, moving, gather, reduce, resize, image,
+    conv, conv_transpose, matmul, pool, activation, ranking, elementwise, norm, shape, moving, gather, scatter, masking, reduce,
+    resize, image,
 )  # fmt: skip
 
 ORACLES: dict[type[Op], tuple[Oracle, ...]] = {kind: found for family in _FAMILIES for kind, found in family.ORACLES.items()}

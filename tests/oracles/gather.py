@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gpucnn.ops import Gather, GatherElements, Op
+from gpucnn.ops import Gather, GatherElements, GatherND, Op
 
 from .base import Oracle, onnx
 
@@ -42,12 +42,23 @@ def elements(op: GatherElements, x: Any, indices: Any) -> tuple[Any, ...]:
     return onnx("GatherElements", part, _places(indices), axis=op.dim)
 
 
+def nd_by_hand(op: GatherND, x: Any, indices: Any) -> tuple[Any, ...]:
+    """One index after another."""
+    b = op.batch_dims
+    y = np.empty((*indices.shape[:-1], *x.shape[b + indices.shape[-1] :]), x.dtype)
+    for at in np.ndindex(*indices.shape[:-1]):
+        y[at] = x[(*at[:b], *indices[at].tolist())]
+    return (y,)
+
+
 ORACLES: dict[type[Op], tuple[Oracle, ...]] = {
     Gather: (lambda op, x, indices: onnx("Gather", x, _places(indices), axis=op.dim), gather_by_hand),
     GatherElements: (elements, elements_by_hand),
+    GatherND: (lambda op, x, indices: onnx("GatherND", x, _places(indices), batch_dims=op.batch_dims), nd_by_hand),
 }
 
 UNLIKE_ONNX: dict[tuple[str, str], str] = {
     ("GatherElements", "columns"): "the evaluator compares other axes than it should where the axis counts from the end",
     ("GatherElements", "1000 channels"): "the evaluator can choose among few elements only, as many as numpy.choose takes",
+    ("GatherND", "batch 0"): "the evaluator cannot reshape nothing",
 }
