@@ -87,8 +87,11 @@ class Runner:
 
     def _one(self, program: Program, feeds: Mapping[str, Array], results: Mapping[str, Array], start: int, n: int) -> None:
         """One program's worth of rows, from ``start`` on."""
-        rows = slice(start, n if self.batch is None else min(start + self.batch, n))
+        rows = slice(start, min(start + (self.batch or 0), n))
         for name, target in program.inputs.items():
+            if self.batch is None:
+                program.plan.backend.write(target, feeds[name])
+                continue
             source = feeds[name][rows]
             program.plan.backend.write(target[: len(source)], source)
             target[len(source) :] = 0
@@ -104,5 +107,3 @@ def profile(program: Program, repeats: int) -> list[list[float]]:
     """Seconds of every call on its device, ``repeats`` times."""
     backend = program.plan.backend
     return [[backend.time(call) for _, call in program.calls] for _ in range(repeats)]
-
-
