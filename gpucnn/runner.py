@@ -107,5 +107,3 @@ def profile(program: Program, repeats: int) -> list[list[float]]:
     """Seconds of every call on its device, ``repeats`` times."""
     backend = program.plan.backend
     return [[backend.time(call) for _, call in program.calls] for _ in range(repeats)]
-
-
