@@ -11,10 +11,10 @@ from .rewriting import scalar
 
 __all__ = ["Coefficient", "Formula", "X", "abs_", "clip", "erf", "exp", "log", "read", "sigmoid", "softplus", "tanh", "variables"]
 
-_NODES = 16
+_NODES = 12
 """The largest formula of exporters has ten nodes."""
 
-_READS = 64
+_READS = 32
 """How often a node is read, at most, before a graph is taken to be no formula: what is read twice is computed twice here."""
 
 _MILD = 2.0**20

@@ -121,7 +121,7 @@ def _clip(rewriting: Rewriting, node: Node) -> bool:
         x, below, above = inner
         low, high = min(max(below, low), high), max(min(above, high), low)
     op = Activation("relu") if (low, high) == (0.0, inf) else Activation("clip", low, high)
-    if (low, high) == (-inf, inf) or op == node.op:
+    if (low, high) == (-inf, inf) or (op == node.op and not inside):
         return False
     rewriting.replace(inside, node, op, (x,))
     return True
