@@ -115,15 +115,24 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
         case Binary("mul"):
             x, y = map(np.abs, values)
             return x * errors[1] + y * e + e * errors[1]
+        case Binary("div"):  # none where the divisor may be 0
+            x, y = map(np.abs, values)
+            return np.where(y > errors[1], (e + x / y * errors[1]) / (y - errors[1]), np.nan)
+        case Binary("pow") if not errors[1].any() and (values[1] >= 1).all() and (values[1] % 1 == 0).all():  # steepest at the far end
+            x = np.abs(values[0])
+            return (x + e) ** values[1] - x ** values[1]
+        case Binary("pow") if not errors[1].any() and (values[0] > e).all():
+            return _at_the_ends(op, values, e)
         case Binary():
-            raise NotImplementedError("a quotient or a power has no bound, what is compared or cut off no continuity")
+            raise NotImplementedError("a power in general has no bound, what is compared or cut off no continuity")
         case Unary("neg" | "abs" | "sin" | "cos" | "atan" | "asinh"):
             return e  # no steeper than that
         case Unary("square" | "cosh"):  # steepest at the far end
             return np.abs(op.reference(np, np.abs(values[0]) + e)[0] - op.reference(np, np.abs(values[0]))[0])
         case Unary(kind) if kind in _RISING:
-            y, below, above = (op.reference(np, v)[0] for v in (values[0], values[0] - e, values[0] + e))
-            return np.maximum(above - y, y - below)
+            return _at_the_ends(op, values, e)
+        case Unary("reciprocal" | "rsqrt"):  # falls on either side of 0
+            return np.where(np.abs(values[0]) > e, _at_the_ends(op, values, e), np.nan)
         case Unary():
             raise NotImplementedError(f"{op.kind} jumps, or is steep without a bound")
         case Where():
@@ -177,6 +186,13 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
             return op.reference(np, *errors)[0]
 
 
+def _at_the_ends(op: Op, values: Any, e: Any) -> Any:
+    """Of what only rises or only falls between x − e and x + e."""
+    x, *rest = values
+    y, below, above = (op.reference(np, v, *rest)[0] for v in (x, x - e, x + e))
+    return np.maximum(np.abs(above - y), np.abs(y - below))
+
+
 def _carry_rows(values: Any, errors: Any, rows: Any, eps: float, centred: bool, shape: Any) -> Any:
     """Of ``(x − mean)/sqrt(var + eps)·weight + bias``: the root is a norm, which moves no further than what it is taken of."""
     x, e = values[0].reshape(rows), errors[0].reshape(rows)
@@ -206,6 +222,8 @@ def truth(graph: Graph, feeds: Mapping[str, Any], dtype: Any = np.float32) -> di
         errors = tuple(None if v is None else known[v][1] for v in node.inputs)
         largest = tuple(None if v is None else np.abs(v) + e for v, e in zip(values, errors))
         exact = node.op.reference(np, *values)[0]
+        if node.op == Binary("div"):
+            largest = (largest[0], np.abs(values[1]) - errors[1])
         if isinstance(node.op, BatchNorm):
             largest = (largest[0], *values[1:])
         local = 2 * local_error(node.op, values if isinstance(node.op, _AT_THE_VALUES) else largest, dtype)

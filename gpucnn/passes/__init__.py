@@ -12,6 +12,9 @@ from .fold_constants import fold_constants
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
 from .lower_precision import lower_precision
+from .recognise_activations import recognise_activations
+from .recognise_global_pools import recognise_global_pools
+from .recognise_norms import recognise_norms
 
 __all__ = [
     "LAY_OUT",
@@ -28,6 +31,9 @@ __all__ = [
     "fuse_epilogues",
     "fuse_lookup",
     "lower_precision",
+    "recognise_activations",
+    "recognise_global_pools",
+    "recognise_norms",
 ]
 
 
@@ -43,6 +49,9 @@ Pass = Callable[[Graph], None] | WhereSupported
 SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     fold_constants,  # first, so that the rest sees weights as constants
     drop_identities,  # so that conv and batch norm, conv and ReLU become neighbours
+    recognise_activations,  # before any other pass takes constants of a formula into its weights
+    recognise_norms,  # behind activations: a bound below a norm is a clip by then
+    recognise_global_pools,  # behind norms, which are made of means too
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution
     fuse_epilogues,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,19 +26,20 @@ class GlobalAvgPoolSum(Impl):
     numerics = "sum over h·w"
 
     def supports(self, op: GlobalAvgPool, x: Spec) -> bool:
-        """Float32 in two dimensions."""
-        return x.dtype == np.float32 and x.ndim == 4
+        """Float32 in two or three dimensions."""
+        return x.dtype == np.float32 and x.ndim in (4, 5)
 
     def bind(
         self, backend: CpuBackend, op: GlobalAvgPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """Sum and scale, image by image."""
-        x, out = inputs[0].transpose(0, 2, 3, 1), outputs[0][:, :, 0, 0]
-        scale = np.float32(1 / (x.shape[1] * x.shape[2]))
+        x = np.moveaxis(inputs[0], 1, -1)
+        axes, out = tuple(range(x.ndim - 2)), np.squeeze(outputs[0], tuple(range(2, x.ndim)))
+        scale = np.float32(1 / prod(x.shape[1:-1]))
 
         def call() -> None:
             for image, target in zip(x, out):
-                np.add.reduce(image, axis=(0, 1), out=target)
+                np.add.reduce(image, axis=axes, out=target)
             np.multiply(out, scale, out=out)
 
         return call
