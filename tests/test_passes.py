@@ -19,6 +19,7 @@ from gpucnn.passes import (
     drop_identities,
     fold_batch_norm,
     fold_constants,
+    fold_input_scales,
     fuse_epilogues,
     fuse_lookup,
 )
@@ -608,7 +609,8 @@ def test_buffers_of_a_chain_are_used_again():
 
 
 def test_all_passes_have_a_place():
-    everywhere = {fold_constants, drop_identities, fold_batch_norm, fuse_epilogues, assign_layouts, alias_buffers}
+    folding = {fold_constants, fold_batch_norm, fold_input_scales}
+    everywhere = {*folding, drop_identities, fuse_epilogues, assign_layouts, alias_buffers}
     assert set(PASSES) == {*everywhere, WhereSupported(fuse_lookup)}
     assert PASSES[-2:] == LAY_OUT
 

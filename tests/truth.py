@@ -115,6 +115,8 @@ def _carry(op: Op, values: Sequence[Any], errors: Sequence[Any]) -> Any:
         case Binary("mul"):
             x, y = map(np.abs, values)
             return x * errors[1] + y * e + e * errors[1]
+        case Binary("div") if not errors[1].any():
+            return e / np.abs(values[1])
         case Binary():
             raise NotImplementedError("a quotient or a power has no bound, what is compared or cut off no continuity")
         case Unary("neg" | "abs" | "sin" | "cos" | "atan" | "asinh"):

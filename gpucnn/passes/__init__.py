@@ -9,6 +9,7 @@ from .assign_layouts import assign_layouts
 from .drop_identities import drop_identities
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
+from .fold_input_scales import fold_input_scales
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
 from .lower_precision import lower_precision
@@ -25,6 +26,7 @@ __all__ = [
     "drop_identities",
     "fold_batch_norm",
     "fold_constants",
+    "fold_input_scales",
     "fuse_epilogues",
     "fuse_lookup",
     "lower_precision",
@@ -44,6 +46,7 @@ SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     fold_constants,  # first, so that the rest sees weights as constants
     drop_identities,  # so that conv and batch norm, conv and ReLU become neighbours
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution
+    fold_input_scales,  # after it: what stands between two convolutions goes into the first, whose padding never matters
     fuse_epilogues,
 )
 """What a net is made into before its types are settled."""
