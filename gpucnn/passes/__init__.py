@@ -10,6 +10,7 @@ from .drop_identities import drop_identities
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
 from .fold_input_scales import fold_input_scales
+from .fold_pads import fold_pads
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
 from .lower_precision import lower_precision
@@ -27,6 +28,7 @@ __all__ = [
     "fold_batch_norm",
     "fold_constants",
     "fold_input_scales",
+    "fold_pads",
     "fuse_epilogues",
     "fuse_lookup",
     "lower_precision",
@@ -45,6 +47,7 @@ Pass = Callable[[Graph], None] | WhereSupported
 SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     fold_constants,  # first, so that the rest sees weights as constants
     drop_identities,  # so that conv and batch norm, conv and ReLU become neighbours
+    fold_pads,  # before activations are fused: they say what no value lies below; before scales are folded: padding stands between
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution
     fold_input_scales,  # after it: what stands between two convolutions goes into the first, whose padding never matters
     fuse_epilogues,
