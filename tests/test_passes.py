@@ -23,6 +23,7 @@ from gpucnn.passes import (
     fold_pads,
     fuse_epilogues,
     fuse_lookup,
+    matmul_to_linear,
 )
 from gpucnn.passes.alias_buffers import dense_strides
 from gpucnn.spec import Spec
@@ -610,7 +611,7 @@ def test_buffers_of_a_chain_are_used_again():
 
 
 def test_all_passes_have_a_place():
-    folding = {fold_constants, fold_pads, fold_batch_norm, fold_input_scales}
+    folding = {fold_constants, matmul_to_linear, fold_pads, fold_batch_norm, fold_input_scales}
     everywhere = {*folding, drop_identities, fuse_epilogues, assign_layouts, alias_buffers}
     assert set(PASSES) == {*everywhere, WhereSupported(fuse_lookup)}
     assert PASSES[-2:] == LAY_OUT

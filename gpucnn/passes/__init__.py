@@ -14,6 +14,7 @@ from .fold_pads import fold_pads
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
 from .lower_precision import lower_precision
+from .matmul_to_linear import matmul_to_linear
 
 __all__ = [
     "LAY_OUT",
@@ -32,6 +33,7 @@ __all__ = [
     "fuse_epilogues",
     "fuse_lookup",
     "lower_precision",
+    "matmul_to_linear",
 ]
 
 
@@ -47,6 +49,7 @@ Pass = Callable[[Graph], None] | WhereSupported
 SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     fold_constants,  # first, so that the rest sees weights as constants
     drop_identities,  # so that conv and batch norm, conv and ReLU become neighbours
+    matmul_to_linear,  # before the folding: what is added behind a product becomes a bias, which a product has not
     fold_pads,  # before activations are fused: they say what no value lies below; before scales are folded: padding stands between
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution
     fold_input_scales,  # after it: what stands between two convolutions goes into the first, whose padding never matters
