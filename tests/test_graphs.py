@@ -164,6 +164,13 @@ def add(net: Net) -> None:
     net.maps.append(net.of(F.add, F.sub)(*((x, y) if net.of(True, False) else (y, x))))
 
 
+def scale(net: Net) -> None:
+    """Channels times constants, and moved by others: what a pass folds into weights beside it."""
+    x = net.map()
+    by, to = net.rng.uniform(0.5, 2, (x.shape[1], 1, 1)).astype(np.float32), net.weights(1, x.shape[1], 1, 1)
+    net.maps.append(net.of(lambda: x * by, lambda: x / by, lambda: (x - to) / by, lambda: by * x + to, lambda: to - x)())
+
+
 def gate(net: Net) -> None:
     """A squeeze-and-excitation: a map times a sigmoid of its own, or of its mean."""
     x = net.map()
@@ -241,7 +248,7 @@ def resize(net: Net) -> None:
 
 
 def border(net: Net) -> None:
-    net.maps.append(F.pad(net.map(), (1, 0, net.whole(0, 2), 1), net.of("constant", "replicate"), 0.5))
+    net.maps.append(F.pad(net.map(), (1, 0, net.whole(0, 2), 1), net.of("constant", "constant", "replicate"), net.of(0.0, 0.5)))
 
 
 def permute(net: Net) -> None:
@@ -280,7 +287,7 @@ def concatenate_rows(net: Net) -> None:
 
 
 GROW = (
-    convolve, convolve, pointwise, depthwise, normalise, normalise, activate, activate, add, add, gate,
+    convolve, convolve, pointwise, depthwise, normalise, normalise, activate, activate, add, add, scale, scale, gate,
     concatenate, concatenate, branch, pool, border, permute, reshape, soften, flatten,
     cut, cut, shuffle, repeat, unit, reduce, resize, enlarge, multiply, normalise_by_itself, compute,
 )  # fmt: skip

@@ -19,8 +19,11 @@ from gpucnn.passes import (
     drop_identities,
     fold_batch_norm,
     fold_constants,
+    fold_input_scales,
+    fold_pads,
     fuse_epilogues,
     fuse_lookup,
+    matmul_to_linear,
     recognise_activations,
     recognise_global_pools,
     recognise_norms,
@@ -612,7 +615,8 @@ def test_buffers_of_a_chain_are_used_again():
 
 def test_all_passes_have_a_place():
     recognise = {recognise_activations, recognise_norms, recognise_global_pools}
-    everywhere = {fold_constants, drop_identities, *recognise, fold_batch_norm, fuse_epilogues, assign_layouts, alias_buffers}
+    folding = {fold_constants, matmul_to_linear, fold_pads, fold_batch_norm, fold_input_scales}
+    everywhere = {*recognise, *folding, drop_identities, fuse_epilogues, assign_layouts, alias_buffers}
     assert set(PASSES) == {*everywhere, WhereSupported(fuse_lookup)}
     assert PASSES[-2:] == LAY_OUT
 

@@ -9,9 +9,12 @@ from .assign_layouts import assign_layouts
 from .drop_identities import drop_identities
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
+from .fold_input_scales import fold_input_scales
+from .fold_pads import fold_pads
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
 from .lower_precision import lower_precision
+from .matmul_to_linear import matmul_to_linear
 from .recognise_activations import recognise_activations
 from .recognise_global_pools import recognise_global_pools
 from .recognise_norms import recognise_norms
@@ -28,9 +31,12 @@ __all__ = [
     "drop_identities",
     "fold_batch_norm",
     "fold_constants",
+    "fold_input_scales",
+    "fold_pads",
     "fuse_epilogues",
     "fuse_lookup",
     "lower_precision",
+    "matmul_to_linear",
     "recognise_activations",
     "recognise_global_pools",
     "recognise_norms",
@@ -52,7 +58,10 @@ SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     recognise_activations,  # before any other pass takes constants of a formula into its weights
     recognise_norms,  # behind activations: a bound below a norm is a clip by then
     recognise_global_pools,  # behind norms, which are made of means too
+    matmul_to_linear,  # before the folding: what is added behind a product becomes a bias, which a product has not
+    fold_pads,  # before activations are fused: they say what no value lies below; before scales are folded: padding stands between
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution
+    fold_input_scales,  # after it: what stands between two convolutions goes into the first, whose padding never matters
     fuse_epilogues,
 )
 """What a net is made into before its types are settled."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..graph import Graph, Node, Value
+from ..graph import Graph, Node
 from ..ops import Activation, Binary, Conv, ConvTranspose, Linear
+from .rewriter import Rewriter
 
 __all__ = ["fuse_epilogues"]
 
@@ -16,21 +17,23 @@ FUSED = (Conv, ConvTranspose, Linear)
 def fuse_epilogues(graph: Graph) -> None:
     """Turn ``act(conv(x) + residual)`` and its parts into one node: ``post(pre(sum + bias) + residual)``.
 
-    A value that is asked for from outside, or read by anything else, stays as it is.
+    A value that is asked for from outside, or read by anything else, stays as it is. A fused node stands where its last part stood, so
+    one sweep meets it again and goes on from there; what stands before it can be fused no further by it.
     """
-    changed = True
-    while changed:
-        users = graph.users()
-        changed = any(_fuse_one(graph, node, users) for node in list(graph.nodes) if isinstance(node.op, FUSED))
+    with Rewriter(graph) as rewriter:
+        for node in rewriter:
+            if isinstance(node.op, FUSED):
+                _fuse(rewriter, node)
 
 
-def _fuse_one(graph: Graph, node: Node, users: dict[Value, list[Node]]) -> bool:
+def _fuse(rewriter: Rewriter, node: Node) -> None:
+    """Fuse the next step into a node, where it can be."""
     y = node.outputs[0]
-    readers = users.get(y, [])
-    if node not in graph.nodes or len(readers) != 1 or graph.is_output(y) or readers[0] not in graph.nodes:
-        return False
-    assert isinstance(node.op, (Conv, ConvTranspose, Linear))
-    after, epilogue = readers[0], node.op.epilogue
+    after = rewriter.only_reader(y)
+    if after is None:
+        return
+    assert isinstance(node.op, FUSED)
+    epilogue = node.op.epilogue
     inputs = (*node.inputs, None, None)[:4]
     residual = inputs[3]
     if isinstance(after.op, Activation):
@@ -40,20 +43,15 @@ def _fuse_one(graph: Graph, node: Node, users: dict[Value, list[Node]]) -> bool:
         elif epilogue.post is None:
             epilogue = replace(epilogue, post=after.op)
         else:
-            return False
+            return
     elif isinstance(after.op, Binary) and after.op.kind == "add" and residual is None and epilogue.post is None:
         x, z = after.inputs
         other = z if x is y else x
         if other is None or other is y or other.shape != y.shape or other.is_constant or after.outputs[0].shape != y.shape:
-            return False
+            return
         inputs = (*inputs[:3], other)
     else:
-        return False
+        return
     # The fused node stands where the reader stood: there the residual exists already.
-    result = after.outputs[0]
-    fused = graph.insert(replace(node.op, epilogue=epilogue), inputs, result.name, before=after, instead=result)[0]
-    graph.nodes.remove(node)
-    graph.nodes.remove(after)
-    graph.replace(result, fused)
-    graph.note("epilogues fused")
-    return True
+    rewriter.replace((node, after), replace(node.op, epilogue=epilogue), inputs, at=after)
+    rewriter.graph.note("epilogues fused")
