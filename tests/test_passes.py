@@ -16,11 +16,13 @@ from gpucnn.passes import (
     WhereSupported,
     alias_buffers,
     assign_layouts,
+    cancel_transposes,
     drop_identities,
     fold_batch_norm,
     fold_constants,
     fuse_epilogues,
     fuse_lookup,
+    merge_duplicates,
 )
 from gpucnn.passes.alias_buffers import dense_strides
 from gpucnn.spec import Spec
@@ -608,7 +610,8 @@ def test_buffers_of_a_chain_are_used_again():
 
 
 def test_all_passes_have_a_place():
-    everywhere = {fold_constants, drop_identities, fold_batch_norm, fuse_epilogues, assign_layouts, alias_buffers}
+    everywhere = {fold_constants, drop_identities, merge_duplicates, cancel_transposes, fold_batch_norm, fuse_epilogues}
+    everywhere |= {assign_layouts, alias_buffers}
     assert set(PASSES) == {*everywhere, WhereSupported(fuse_lookup)}
     assert PASSES[-2:] == LAY_OUT
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from ..graph import Graph
 from .alias_buffers import alias_buffers
 from .assign_layouts import assign_layouts
+from .cancel_transposes import cancel_transposes
 from .drop_identities import drop_identities
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
 from .lower_precision import lower_precision
+from .merge_duplicates import merge_duplicates
 
 __all__ = [
     "LAY_OUT",
@@ -22,12 +24,14 @@ __all__ = [
     "WhereSupported",
     "alias_buffers",
     "assign_layouts",
+    "cancel_transposes",
     "drop_identities",
     "fold_batch_norm",
     "fold_constants",
     "fuse_epilogues",
     "fuse_lookup",
     "lower_precision",
+    "merge_duplicates",
 ]
 
 
@@ -43,6 +47,8 @@ Pass = Callable[[Graph], None] | WhereSupported
 SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     fold_constants,  # first, so that the rest sees weights as constants
     drop_identities,  # so that conv and batch norm, conv and ReLU become neighbours
+    merge_duplicates,  # before what asks whether a value has one reader
+    cancel_transposes,  # before what looks for neighbours, and for channels on axis 1
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution
     fuse_epilogues,
 )
