@@ -17,12 +17,16 @@ from gpucnn.passes import (
     alias_buffers,
     assign_layouts,
     cancel_transposes,
+    drop_expands,
     drop_identities,
+    find_shuffles,
     fold_batch_norm,
     fold_constants,
     fuse_epilogues,
     fuse_lookup,
+    join_concats,
     merge_duplicates,
+    merge_reshapes,
 )
 from gpucnn.passes.alias_buffers import dense_strides
 from gpucnn.spec import Spec
@@ -610,8 +614,8 @@ def test_buffers_of_a_chain_are_used_again():
 
 
 def test_all_passes_have_a_place():
-    everywhere = {fold_constants, drop_identities, merge_duplicates, cancel_transposes, fold_batch_norm, fuse_epilogues}
-    everywhere |= {assign_layouts, alias_buffers}
+    everywhere = {fold_constants, drop_identities, merge_duplicates, find_shuffles, drop_expands, cancel_transposes, merge_reshapes}
+    everywhere |= {join_concats, fold_batch_norm, fuse_epilogues, assign_layouts, alias_buffers}
     assert set(PASSES) == {*everywhere, WhereSupported(fuse_lookup)}
     assert PASSES[-2:] == LAY_OUT
 

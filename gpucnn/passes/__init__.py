@@ -7,13 +7,16 @@ from ..graph import Graph
 from .alias_buffers import alias_buffers
 from .assign_layouts import assign_layouts
 from .cancel_transposes import cancel_transposes
+from .drop_expands import drop_expands
 from .drop_identities import drop_identities
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
+from .join_concats import join_concats
 from .lower_precision import lower_precision
 from .merge_duplicates import merge_duplicates
+from .merge_reshapes import find_shuffles, merge_reshapes
 
 __all__ = [
     "LAY_OUT",
@@ -25,13 +28,17 @@ __all__ = [
     "alias_buffers",
     "assign_layouts",
     "cancel_transposes",
+    "drop_expands",
     "drop_identities",
+    "find_shuffles",
     "fold_batch_norm",
     "fold_constants",
     "fuse_epilogues",
     "fuse_lookup",
+    "join_concats",
     "lower_precision",
     "merge_duplicates",
+    "merge_reshapes",
 ]
 
 
@@ -48,7 +55,11 @@ SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     fold_constants,  # first, so that the rest sees weights as constants
     drop_identities,  # so that conv and batch norm, conv and ReLU become neighbours
     merge_duplicates,  # before what asks whether a value has one reader
+    find_shuffles,  # while their reshapes and transpositions stand together
+    drop_expands,
     cancel_transposes,  # before what looks for neighbours, and for channels on axis 1
+    merge_reshapes,  # with those that transpositions have become
+    join_concats,
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution
     fuse_epilogues,
 )

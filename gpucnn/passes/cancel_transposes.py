@@ -82,9 +82,7 @@ def _cost(graph: Graph) -> tuple[int, int]:
     """Transpositions that move elements; steps that they keep from being fused, the nearest counted most."""
     moving = [node for node in graph.nodes if _moving(node) is not None]
     readers = graph.users()
-    between = (
-        _fuses(node.inputs[0]) for node in moving for r in set(readers.get(node.outputs[0], ())) if isinstance(r.op, _FUSED)
-    )
+    between = (_fuses(node.inputs[0]) for node in moving for r in set(readers.get(node.outputs[0], ())) if isinstance(r.op, _FUSED))
     return len(moving), sum(between)
 
 
@@ -292,4 +290,3 @@ class _Snapshot:
             node.inputs = inputs
         self.graph.outputs = self.outputs
         self.graph._names = self.names
-
