@@ -112,6 +112,8 @@ def _is_view(graph: Graph, node: Node) -> bool:
         return False
     strides = dense_strides(x.shape, x.order)
     if isinstance(node.op, (Reshape, Flatten)):
+        if x.order == out.order == "channels_last" and x.shape[:2] == out.shape[:2]:
+            return True
         return _same_memory(x.shape, strides, dense_strides(x.shape, "logical")) and out.order == "logical"
     if isinstance(node.op, Transpose):
         strides = tuple(strides[d] for d in node.op.dims)
