@@ -775,7 +775,8 @@ def halves(x):
         (lambda x: conv(x)[:, :, 1:], True),
         (lambda x: conv(x)[::-1], True),
         (lambda x: F.tanh(x)[:, :2], True),  # in logical order the channels of an image are no run of pixels
-        (lambda x: F.cat([conv(x)[:, :2], conv(x)], 1), True),  # it has a place in the whole
+        (lambda x: F.cat([conv(x)[:, :2], conv(x)], 1), False),  # it stays where it is, the whole around it
+        (lambda x: (lambda y: F.cat([y[:, :2], conv(x)], 1) + F.cat([conv(x), y[:, 2:]], 1) + y[:, :1])(conv(x)), True),
     ],
 )
 def test_a_run_of_images_or_channels_is_a_view(forward, copied):

@@ -109,7 +109,7 @@ def _read_as_it_lies(node: Node, wanted: Order | None) -> Order | None:
         views = [order for order in _ORDERS if lies == [axis for axis in _axes_of(out.ndim, order) if out.shape[axis] != 1]]
         if out.ndim < 3:
             return "logical"
-        return wanted if wanted in views or not views and wanted is not None else (views or _ORDERS)[0]
+        return wanted if wanted in views or (not views and wanted is not None) else (views or _ORDERS)[0]
     if isinstance(node.op, (Reshape, Flatten)) and x.order == "channels_last" and not _lie_alike(x.shape):
         return "channels_last" if out.ndim >= 3 and x.shape[:2] == out.shape[:2] else None
     return None

@@ -6,7 +6,7 @@ from ..graph import Graph, Node, Value
 from ..ops import Concat, Slice
 from .walk import rewrite
 
-__all__ = ["join_concats"]
+__all__ = ["join_concats", "run_of"]
 
 
 def join_concats(graph: Graph) -> None:
@@ -53,10 +53,10 @@ def _whole_again(inputs: tuple[Value | None, ...], dim: int) -> tuple[Value | No
     found: list[Value | None] = []
     i = 0
     while i < len(inputs):
-        x, taken = _cut(inputs[i], dim)
+        x, taken = run_of(inputs[i], dim)
         j, end = i + 1, taken.stop
         while x is not None and j < len(inputs) and end < x.shape[dim]:
-            other, run = _cut(inputs[j], dim)
+            other, run = run_of(inputs[j], dim)
             if other is not x or run.start != end:
                 break
             j, end = j + 1, run.stop
@@ -69,7 +69,7 @@ def _whole_again(inputs: tuple[Value | None, ...], dim: int) -> tuple[Value | No
     return tuple(found)
 
 
-def _cut(value: Value | None, dim: int) -> tuple[Value | None, range]:
+def run_of(value: Value | None, dim: int) -> tuple[Value | None, range]:
     """What a value is a run of along ``dim`` and nowhere else, and which; None where it is not."""
     nothing = None, range(0)
     if value is None or value.producer is None or not isinstance(value.producer.op, Slice):
