@@ -176,7 +176,8 @@ def _chosen(graph: Graph, dims: Dims, able: dict[Node, Op]) -> list[Node]:
         fuses = _fuses(producer.inputs[0] if side == "source" and producer is not None else value)
         after: set[Any] = {"sink"} if value in asked else set()
         for node in readers.get(value, ()):
-            after.add(node if node in able and _takes(node, value) else "source" if _dims(node) == dims else "sink")
+            if _dims(node) in (None, dims):  # another transposition takes the value from either side
+                after.add(node if node in able and _takes(node, value) else "source" if _dims(node) == dims else "sink")
         after.discard(side)
         for reader in after:
             between = _BETWEEN * fuses if isinstance(reader, Node) and isinstance(reader.op, _FUSED) else 0
