@@ -16,14 +16,20 @@ from gpucnn.passes import (
     WhereSupported,
     alias_buffers,
     assign_layouts,
+    cancel_transposes,
+    drop_expands,
     drop_identities,
+    find_shuffles,
     fold_batch_norm,
     fold_constants,
     fold_input_scales,
     fold_pads,
     fuse_epilogues,
     fuse_lookup,
+    join_concats,
     matmul_to_linear,
+    merge_duplicates,
+    merge_reshapes,
     recognise_activations,
     recognise_global_pools,
     recognise_norms,
@@ -616,7 +622,8 @@ def test_buffers_of_a_chain_are_used_again():
 def test_all_passes_have_a_place():
     recognise = {recognise_activations, recognise_norms, recognise_global_pools}
     folding = {fold_constants, matmul_to_linear, fold_pads, fold_batch_norm, fold_input_scales}
-    everywhere = {*recognise, *folding, drop_identities, fuse_epilogues, assign_layouts, alias_buffers}
+    moving = {merge_duplicates, find_shuffles, drop_expands, cancel_transposes, merge_reshapes, join_concats}
+    everywhere = {*recognise, *folding, *moving, drop_identities, fuse_epilogues, assign_layouts, alias_buffers}
     assert set(PASSES) == {*everywhere, WhereSupported(fuse_lookup)}
     assert PASSES[-2:] == LAY_OUT
 
@@ -776,7 +783,8 @@ def halves(x):
         (lambda x: conv(x)[:, :, 1:], True),
         (lambda x: conv(x)[::-1], True),
         (lambda x: F.tanh(x)[:, :2], True),  # in logical order the channels of an image are no run of pixels
-        (lambda x: F.cat([conv(x)[:, :2], conv(x)], 1), True),  # it has a place in the whole
+        (lambda x: F.cat([conv(x)[:, :2], conv(x)], 1), False),  # it stays where it is, the whole around it
+        (lambda x: (lambda y: F.cat([y[:, :2], conv(x)], 1) + F.cat([conv(x), y[:, 2:]], 1) + y[:, :1])(conv(x)), True),
     ],
 )
 def test_a_run_of_images_or_channels_is_a_view(forward, copied):

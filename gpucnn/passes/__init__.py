@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ..graph import Graph
 from .alias_buffers import alias_buffers
 from .assign_layouts import assign_layouts
+from .cancel_transposes import cancel_transposes
+from .drop_expands import drop_expands
 from .drop_identities import drop_identities
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
@@ -13,8 +15,11 @@ from .fold_input_scales import fold_input_scales
 from .fold_pads import fold_pads
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
+from .join_concats import join_concats
 from .lower_precision import lower_precision
 from .matmul_to_linear import matmul_to_linear
+from .merge_duplicates import merge_duplicates
+from .merge_reshapes import find_shuffles, merge_reshapes
 from .recognise_activations import recognise_activations
 from .recognise_global_pools import recognise_global_pools
 from .recognise_norms import recognise_norms
@@ -28,15 +33,21 @@ __all__ = [
     "WhereSupported",
     "alias_buffers",
     "assign_layouts",
+    "cancel_transposes",
+    "drop_expands",
     "drop_identities",
+    "find_shuffles",
     "fold_batch_norm",
     "fold_constants",
     "fold_input_scales",
     "fold_pads",
     "fuse_epilogues",
     "fuse_lookup",
+    "join_concats",
     "lower_precision",
     "matmul_to_linear",
+    "merge_duplicates",
+    "merge_reshapes",
     "recognise_activations",
     "recognise_global_pools",
     "recognise_norms",
@@ -55,9 +66,15 @@ Pass = Callable[[Graph], None] | WhereSupported
 SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     fold_constants,  # first, so that the rest sees weights as constants
     drop_identities,  # so that conv and batch norm, conv and ReLU become neighbours
+    merge_duplicates,  # before what asks whether a value has one reader
+    find_shuffles,  # while their reshapes and transpositions stand together
+    drop_expands,
     recognise_activations,  # before any other pass takes constants of a formula into its weights
     recognise_norms,  # behind activations: a bound below a norm is a clip by then
-    recognise_global_pools,  # behind norms, which are made of means too
+    cancel_transposes,  # with less to move through; before what looks for neighbours, and for channels on axis 1
+    recognise_global_pools,  # behind norms, which are made of means too, and with the axes of maps in their places
+    merge_reshapes,  # with those that transpositions and pools have become
+    join_concats,
     matmul_to_linear,  # before the folding: what is added behind a product becomes a bias, which a product has not
     fold_pads,  # before activations are fused: they say what no value lies below; before scales are folded: padding stands between
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution

@@ -1,0 +1,293 @@
+"""Let transpositions meet and vanish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..graph import Graph, Node, Value
+from ..ops import Activation, BatchNorm, Binary, Conv, ConvTranspose, Gather, Linear, MatMul, Op, Reshape, Transpose
+from .cut import INFINITE, Network
+from .permuted import Dims, composed, inverse, moves_nothing, permuted_op
+from .walk import rewrite
+
+__all__ = ["cancel_transposes"]
+
+_FUSES = (BatchNorm, Conv, ConvTranspose, Linear, MatMul)
+"""What takes in the element-wise steps that follow it, if no transposition lies between."""
+
+_FUSED = (Activation, Binary)
+"""Such steps."""
+
+_CHAIN = 4
+"""So many of them are looked back over."""
+
+_ONE, _BETWEEN = 1 << 20, 1
+"""What a transposition costs, and what more where it keeps a step from being fused: as good as nothing, but it decides between equals."""
+
+
+def cancel_transposes(graph: Graph) -> None:
+    """Move transpositions through what works as well under another order of axes, where fewer are left then.
+
+    Two in a row become one, or none; one that moves axes of size 1 alone is a reshape. Of equally many, those are left that do not stand
+    between a convolution and what it can take in.
+
+    Notes
+    -----
+    For each order of axes that a transposition brings about, every node that could work in it is asked whether it should. A value made
+    on one side and read on the other is transposed once: the fewest such values are a minimum cut. The graph is changed only if it then
+    has fewer transpositions, so this ends.
+    """
+    if not any(isinstance(node.op, Transpose) for node in graph.nodes):
+        return
+    before = _cost(graph)[0]
+    _merge(graph)
+    tried: set[Dims] = set()
+    while True:
+        orders = [dims for dims in _orders(graph) if dims not in tried]
+        if not orders:
+            break
+        if _shift(graph, orders[0]):
+            tried.clear()
+        else:
+            tried.add(orders[0])
+    left = _cost(graph)[0]
+    _reshape_where_nothing_moves(graph)
+    if before > left:
+        graph.note("transposes cancelled", before - left)
+
+
+def _dims(node: Node | None) -> Dims | None:
+    return node.op.dims if node is not None and isinstance(node.op, Transpose) else None
+
+
+def _moving(node: Node) -> Dims | None:
+    """The dims of a transposition that moves elements."""
+    dims, x = _dims(node), node.inputs[0] if node.inputs else None
+    return None if dims is None or x is None or moves_nothing(x.shape, dims) else dims
+
+
+def _orders(graph: Graph) -> list[Dims]:
+    """Dims that may bring values into the order that a transposition takes them from, or brings them to."""
+    found: dict[Dims, None] = {}
+    for dims in map(_moving, graph.nodes):
+        if dims is not None:
+            found.update({inverse(dims): None, dims: None})
+    return list(found)
+
+
+def _cost(graph: Graph) -> tuple[int, int]:
+    """Transpositions that move elements; steps that they keep from being fused, the nearest counted most."""
+    moving = [node for node in graph.nodes if _moving(node) is not None]
+    readers = graph.users()
+    between = (_fuses(node.inputs[0]) for node in moving for r in set(readers.get(node.outputs[0], ())) if isinstance(r.op, _FUSED))
+    return len(moving), sum(between)
+
+
+def _fuses(value: Value | None) -> int:
+    """How near the op is that would take in a step behind the value, over other such steps; 0 where there is none."""
+    for near in range(_CHAIN, 0, -1):
+        if value is None or value.producer is None:
+            return 0
+        if isinstance(value.producer.op, _FUSES):
+            return near
+        if not isinstance(value.producer.op, _FUSED):
+            return 0
+        value = value.producer.inputs[0]
+    return 0
+
+
+def _merge(graph: Graph) -> None:
+    """One transposition for two in a row, none where they undo each other, one where several do the same."""
+    known: dict[tuple[Value, Dims], tuple[Value, ...]] = {}
+
+    def change(node: Node) -> tuple[Value, ...] | None:
+        x, dims = node.inputs[0] if node.inputs else None, _dims(node)
+        if x is None or dims is None:
+            return None
+        first = _dims(x.producer)
+        if first is not None and x.producer is not None and x.producer.inputs[0] is not None:
+            x, dims = x.producer.inputs[0], composed(first, dims)
+        if dims == tuple(range(len(dims))):
+            return (x,)
+        if (x, dims) not in known:
+            known[x, dims] = node.outputs if first is None else graph.insert(Transpose(dims), (x,), node.name, instead=node.outputs[0])
+            return None if first is None else known[x, dims]
+        return known[x, dims]
+
+    rewrite(graph, change)
+    graph.prune()
+
+
+def _reshape_where_nothing_moves(graph: Graph) -> None:
+    def change(node: Node) -> tuple[Value, ...] | None:
+        if _dims(node) is None or _moving(node) is not None:
+            return None
+        return graph.insert(Reshape(node.outputs[0].shape), node.inputs, node.name, instead=node.outputs[0])
+
+    rewrite(graph, change)
+
+
+def _shift(graph: Graph, dims: Dims) -> bool:
+    """Let the nodes work on values transposed by ``dims`` for which that is best; whether it was worth it."""
+    able = _able(graph, dims)
+    if not able:
+        return False
+    chosen = _chosen(graph, dims, able)
+    if not chosen:
+        return False
+    kept = _Snapshot(graph)
+    before = _cost(graph)
+    _Shifting(graph, dims, {node: able[node] for node in chosen}).run()
+    _merge(graph)
+    if _cost(graph) < before:
+        return True
+    kept.restore()
+    return False
+
+
+def _able(graph: Graph, dims: Dims) -> dict[Node, Op]:
+    """Nodes that can work on transposed values, with the op that they become there."""
+    found: dict[Node, Op] = {}
+    for node in graph.nodes:
+        op = permuted_op(node, dims)
+        if op is not None:
+            found[node] = op
+    return found
+
+
+def _chosen(graph: Graph, dims: Dims, able: dict[Node, Op]) -> list[Node]:
+    """The nodes on the source's side of the cheapest cut: there values are transposed, on the other side they are as they were."""
+    net = Network()
+    readers = graph.users()
+    asked = set(graph.outputs.values())
+    made: list[Value] = [*graph.inputs.values(), *(v for node in graph.nodes for v in node.outputs)]
+    for value in made:
+        if value.ndim != len(dims) or moves_nothing(value.shape, dims):
+            continue
+        producer = value.producer
+        before = _dims(producer)
+        if producer in able and not _drops_axes(producer, dims):
+            side: Any = producer
+        else:  # behind a transposition that undoes dims the transposed value is there already
+            side = "source" if before is not None and composed(before, dims) == tuple(range(len(dims))) else "sink"
+        fuses = _fuses(producer.inputs[0] if side == "source" and producer is not None else value)
+        after: set[Any] = {"sink"} if value in asked else set()
+        for node in readers.get(value, ()):
+            if _dims(node) in (None, dims):  # another transposition takes the value from either side
+                after.add(node if node in able and _takes(node, value) else "source" if _dims(node) == dims else "sink")
+        after.discard(side)
+        for reader in after:
+            between = _BETWEEN * fuses if isinstance(reader, Node) and isinstance(reader.op, _FUSED) else 0
+            once, back = (reader, reader) if len(after) == 1 else (("as it was", value), ("transposed", value))
+            net.add(side, reader, between)
+            net.add(reader, side, between)
+            net.add(once, reader, INFINITE)
+            net.add(reader, back, INFINITE)
+        if after:
+            net.add(side, once, _ONE)
+            net.add(back, side, _ONE)
+    found = net.source_side("source", "sink")
+    return [node for node in able if node in found]
+
+
+def _takes(node: Node, value: Value) -> bool:
+    """Whether the node, where it works on transposed values, reads this one transposed."""
+    return not isinstance(node.op, Gather) or node.inputs[0] is value
+
+
+def _drops_axes(node: Node | None, dims: Dims) -> bool:
+    """Whether the result is the same on both sides, as that of a reduction is."""
+    return node is not None and node.outputs[0].ndim != len(dims)
+
+
+@dataclass
+class _Shifting:
+    """The graph anew, with some nodes working on values transposed by ``dims``; what the others read is transposed back.
+
+    Attributes
+    ----------
+    transposed : dict of Value to Value
+        By value, the one with its axes in the order of ``dims``.
+    plain : dict of Value to Value
+        What others than before make, by what they stand for.
+    moved : set of Value
+        What is made transposed, and nowhere as it was.
+    """
+
+    graph: Graph
+    dims: Dims
+    ops: dict[Node, Op]
+    transposed: dict[Value, Value] = field(default_factory=dict)
+    plain: dict[Value, Value] = field(default_factory=dict)
+    moved: set[Value] = field(default_factory=set)
+
+    def run(self) -> None:
+        nodes, self.graph.nodes = self.graph.nodes, []
+        for node in nodes:
+            if node in self.ops:
+                self._work_transposed(node)
+            else:
+                self._work(node)
+        for name, value in self.graph.outputs.items():
+            self.graph.outputs[name] = self._as_it_was(value)
+
+    def _work(self, node: Node) -> None:
+        x = node.inputs[0] if node.inputs else None
+        if x is not None and _dims(node) == self.dims:
+            self.plain[node.outputs[0]] = self._transposed(x)
+            return
+        inputs = tuple(None if v is None else self._as_it_was(v) for v in node.inputs)
+        if inputs == node.inputs:
+            self.graph.nodes.append(node)
+        else:
+            self.plain.update(zip(node.outputs, self.graph.insert(node.op, inputs, node.name, instead=node.outputs[0])))
+
+    def _work_transposed(self, node: Node) -> None:
+        y = node.outputs[0]
+        inputs = tuple(
+            None if v is None else self._transposed(v) if _takes(node, v) and v.ndim > 0 else self._as_it_was(v) for v in node.inputs
+        )
+        made = self.graph.insert(self.ops[node], inputs, node.name, instead=y)[0]
+        if _drops_axes(node, self.dims):
+            self.plain[y] = made
+        else:
+            self.transposed[y] = made
+            self.moved.add(y)
+
+    def _as_it_was(self, value: Value) -> Value:
+        if value in self.moved and value not in self.plain:
+            made = self.graph.insert(Transpose(inverse(self.dims)), (self.transposed[value],), f"{value.name}.back")
+            self.plain[value] = made[0]
+        return self.plain.get(value, value)
+
+    def _transposed(self, value: Value) -> Value:
+        if value not in self.transposed:
+            if value.is_constant:
+                array = np.asarray(value.data)
+                array = array.reshape((1,) * (len(self.dims) - array.ndim) + array.shape).transpose(self.dims)
+                made = self.graph.constant(np.ascontiguousarray(array), f"permuted({value.name}, {self.dims})")
+            else:
+                made = self.graph.insert(Transpose(self.dims), (self._as_it_was(value),), f"{value.name}.permuted")[0]
+            self.transposed[value] = made
+        return self.transposed[value]
+
+
+class _Snapshot:
+    """A graph's nodes and names, to go back to."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes = list(graph.nodes)
+        self.inputs = [node.inputs for node in graph.nodes]
+        self.outputs = dict(graph.outputs)
+        self.names = set(graph._names)
+
+    def restore(self) -> None:
+        self.graph.nodes = self.nodes
+        for node, inputs in zip(self.nodes, self.inputs):
+            node.inputs = inputs
+        self.graph.outputs = self.outputs
+        self.graph._names = self.names
