@@ -18,8 +18,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-ROOT = Path(__file__).resolve().parents[2]
-
 import gpucnn
 from gpucnn.formats.onnx import read_onnx
 from gpucnn.graph import Graph
@@ -29,6 +27,7 @@ from gpucnn.preprocess import Preprocess
 from gpucnn.presets import preset_for
 from gpucnn.spec import Spec
 
+ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "tests" / "perf" / "results" / "onnx_files.json"
 BEGIN, END = "<!-- ONNX files: made by tests/perf/onnx_files.py -->", "<!-- end of ONNX files -->"
 TIMES, ROUNDINGS = 4.0, 16.0
