@@ -125,7 +125,7 @@ class Classifier:
     ----------
     model : str, path-like or Model
         A zoo name, a file, a folder, or a model that is loaded already (and stays the caller's to close).
-    weights, device, precision
+    weights, device, precision, shapes
         As ``gpucnn.load``; they belong to a model that is still to be loaded.
     labels, preprocess
         As ``gpucnn.load``; for a model that is loaded already, in place of its own.
@@ -200,6 +200,7 @@ class Classifier:
         workers: int | None = None,
         activation: str = "auto",
         threshold: float | None = None,
+        shapes: Any = None,
     ) -> None:
         if top is not None:
             _at_least_one("top", top)
@@ -213,9 +214,10 @@ class Classifier:
         if isinstance(model, (str, os.PathLike)):
             from .loader import load
 
-            self.model = load(model, weights=weights, labels=labels, preprocess=preprocess, device=device, precision=precision)
+            options = {"device": device, "precision": precision, "shapes": shapes}
+            self.model = load(model, weights=weights, labels=labels, preprocess=preprocess, **options)
         else:
-            given = ["weights"] if weights is not None else []
+            given = [name for name, value in (("weights", weights), ("shapes", shapes)) if value is not None]
             given += [name for name, value in (("device", device), ("precision", precision)) if value != "auto"]
             if given:
                 raise ModelError(f"Classifier: the model is loaded already: give {', '.join(given)} to gpucnn.load")

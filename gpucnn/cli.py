@@ -117,10 +117,17 @@ def _command(make: Callable[..., argparse.ArgumentParser], *args: str, **options
 
 
 def _add_model(parser: argparse.ArgumentParser, *names: str, **options: str) -> None:
-    text = f"zoo name, file or folder ({DEFAULT_MODEL})"
+    text = f"zoo name, .onnx file or folder ({DEFAULT_MODEL})"
     parser.add_argument(*names, default=DEFAULT_MODEL, help=text, **options)  # type: ignore[arg-type]
     parser.add_argument("-w", "--weights", metavar="FILE", help="weights of a zoo model: .safetensors, .npz, .pth")
-    parser.add_argument("--labels", metavar="FILE", help="names of the classes, in order")
+    parser.add_argument("--labels", metavar="FILE", help="names of the classes, in order; imagenet for ImageNet's")
+    parser.add_argument(
+        "--shape",
+        type=_shape,
+        action="append",
+        metavar="INPUT=1x3xHxW",
+        help="sizes to plan for at first, of an input that an ONNX file leaves open",
+    )
     parser.add_argument("-d", "--device", default="auto", help="auto, cpu, cuda or cuda:N (auto)")
     parser.add_argument("-p", "--precision", default="auto", help="auto, float32 or float16 (auto: float16 on a GPU, float32 on a CPU)")
 
@@ -154,6 +161,14 @@ def _count(text: str) -> int:
 
 def _count_or_auto(text: str) -> int | str:
     return text if text == "auto" else _count(text)
+
+
+def _shape(text: str) -> tuple[str, tuple[int, ...]]:
+    name, _, sizes = text.rpartition("=")
+    parts = sizes.split("x")
+    if not name or not all(part.isascii() and part.isdigit() for part in parts):
+        raise argparse.ArgumentTypeError(f"expected a name and sizes, such as images=1x3x320x320, got {text!r}")
+    return name, tuple(map(int, parts))
 
 
 def _number(text: str) -> float:
@@ -208,6 +223,7 @@ def _classify(args: argparse.Namespace) -> int:
             workers=args.workers,
             activation=args.activation,
             threshold=args.threshold,
+            shapes=dict(args.shape) if args.shape else None,
         ) as classifier:
             _inform(args, _in_use(classifier.model, _chosen(classifier)))
             rows = FORMATS[args.format](classifier.top, "score" if classifier.activation == "none" else "probability")
@@ -273,7 +289,8 @@ def _bench(args: argparse.Namespace) -> int:
 def _loaded(args: argparse.Namespace) -> Model:
     from .loader import load
 
-    return load(args.model, weights=args.weights, labels=args.labels, device=args.device, precision=args.precision)
+    shapes = dict(args.shape) if args.shape else None
+    return load(args.model, weights=args.weights, labels=args.labels, device=args.device, precision=args.precision, shapes=shapes)
 
 
 def _found(paths: Sequence[str]) -> Iterator[str]:
