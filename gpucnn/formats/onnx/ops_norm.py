@@ -178,8 +178,9 @@ def LRN(g: Recorder, x: Value, *, size: int, alpha: float = 1e-4, beta: float = 
 def LpNormalization(g: Recorder, x: Value, *, axis: int = -1, p: int = 2) -> Value:
     if p not in (1, 2):
         raise ModelError(f"p must be 1 or 2, got {p}")
-    # A vector of zeros stays zero; every other norm is at least this.
-    least = float(np.finfo(x.dtype).smallest_subnormal) if x.dtype.kind == "f" else 0.0
+    # A vector of zeros stays zero; of shorter ones than this, float32 loses the squares.
+    limits = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32)
+    least = float(limits.smallest_subnormal) if p == 1 else float(limits.smallest_normal) ** 0.5
     return g.append(Normalize(float(p), axis, least), x)
 
 
