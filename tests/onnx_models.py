@@ -19,6 +19,16 @@ from gpucnn.spec import Spec
 Feeds = Mapping[str, Any]
 
 
+def draw(*shape: int, seed: int = 0) -> Any:
+    """Normally distributed float32 numbers."""
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def whole(*shape: int, seed: int = 0) -> Any:
+    """Small whole numbers, whose sums and products float32 holds."""
+    return np.random.default_rng(seed).integers(-4, 5, shape).astype(np.float32)
+
+
 def one_node(
     op_type: str, inputs: Feeds, opset: int, *, outputs: int = 1, constants: Collection[str] = (), domain: str = "", **attributes: Any
 ) -> onnx.ModelProto:
