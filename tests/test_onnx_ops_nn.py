@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from close import FEW
-from onnx_models import answers, assert_equal, assert_near, draw, evaluated, one_node, op_names, whole
+from onnx_models import answers, assert_equal, assert_near, draw, evaluated, one_node, op_names, recorded, whole
 from oracles.conv_transpose import conv_transpose_by_scipy
 
 from gpucnn.ops import ConvTranspose
@@ -154,6 +154,20 @@ def test_max_unpool_takes_what_max_pool_gives():
     values, places = answers(one_node("MaxPool", {"x": x}, 12, outputs=2, **pool), {"x": x})
     back = answers(one_node("MaxUnpool", {"x": values, "i": places}, 11, **pool), {"x": values, "i": places})[0]
     np.testing.assert_array_equal(back, np.where(np.isin(np.arange(x.size).reshape(x.shape), places), x, 0))
+
+
+def test_places_go_from_pool_to_unpool_as_they_are():
+    x = {"x": draw(2, 3, 4, 6)}
+    pool, unpool = (one_node(op, x, 11, kernel_shape=[2, 2], strides=[2, 2]).graph.node[0] for op in ("MaxPool", "MaxUnpool"))
+    pool.output[:], unpool.input[:], unpool.name = ["best", "places"], ["best", "places"], "back"
+    model = one_node("Identity", x, 11)
+    model.graph.ClearField("node")
+    model.graph.node.extend([pool, unpool])
+    graph = recorded(model, x)
+    graph.prune()
+    assert [node.op.name for node in graph.nodes] == ["max_pool2d", "max_unpool2d"]
+    assert graph.keeps_batch()
+    assert_equal(model, x, *evaluated(model, x))
 
 
 def test_max_unpool_with_an_output_shape():
