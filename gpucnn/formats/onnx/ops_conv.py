@@ -71,14 +71,15 @@ def ConvTranspose(
 ) -> Value:  # fmt: skip
     rank = spatial_axes(x)
     _check_kernel(kernel_shape, w)
-    cut = padding(auto_pad, pads, rank)
+    cut, step, reach = padding(auto_pad, pads, rank), per_axis(strides, rank, "strides"), per_axis(dilations, rank, "dilations")
+    more = per_axis(output_padding or (0,) * rank, rank, "output_padding")
+    out = None
     if output_shape:  # then pads are not read
         cut = "same" if cut == "same" else "same_lower"
-        if len(output_shape) == x.ndim:  # with batch and channels, as ONNX Runtime takes it too
-            output_shape = output_shape[2:]
-        output_shape = per_axis(output_shape, rank, "output_shape")
-    op = ConvTransposeOp(
-        per_axis(strides, rank, "strides"), cut, per_axis(dilations, rank, "dilations"), group,
-        per_axis(output_padding or (0,) * rank, rank, "output_padding"), output_shape or None,
-    )  # fmt: skip
-    return g.append(op, x, w, b)
+        # With batch and channels in front, as ONNX Runtime takes it too.
+        out = per_axis(output_shape[2:] if len(output_shape) == x.ndim else output_shape, rank, "output_shape")
+    elif cut in ("same", "same_lower") and w.ndim == x.ndim:
+        # in·stride, but nothing is added where the kernel does not reach so far: so ONNX's shape inference and ONNX Runtime.
+        sides = zip(x.shape[2:], w.shape[2:], step, reach, more)
+        out = tuple(min(n * s, (n - 1) * s + (k - 1) * d + 1 + o) for n, k, s, d, o in sides)
+    return g.append(ConvTransposeOp(step, cut, reach, group, more, out), x, w, b)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...errors import ShapeError
+from ...errors import ShapeError, UnsupportedError
 from ...graph import Value
 from ...ops import Binary, Expand, Linear, Reshape, Transpose, number_as
 from ...ops import Einsum as EinsumOp
@@ -17,7 +17,8 @@ __all__ = ["Einsum", "Gemm_1", "Gemm_7", "MatMul"]
 
 
 def MatMul(g: Recorder, a: Value, b: Value) -> Value:
-    if b.is_constant and b.ndim == 2 and not a.is_constant and a.dtype.kind == "f":  # weights, which Linear packs once
+    fits = a.ndim > 0 and b.ndim == 2 and a.shape[-1] == b.shape[0] and a.dtype == b.dtype  # if not, MatMul says it in its words
+    if fits and b.is_constant and not a.is_constant and a.dtype.kind == "f":  # weights, which Linear packs once
         return g.append(Linear(), a, g.append(Transpose((1, 0)), b))
     return g.append(MatMulOp(), a, b)
 
@@ -41,14 +42,15 @@ def Gemm_7(
 ) -> Value:
     if a.ndim != 2 or b.ndim != 2:
         raise ShapeError(f"A and B must have 2 axes, got A {a.spec} and B {b.spec}")
-    if transA:
-        a = g.append(Transpose((1, 0)), a)
-    rows, columns = a.shape[0], b.shape[0 if transB else 1]
+    (rows, inner), (takes, columns) = a.shape[:: -1 if transA else 1], b.shape[:: -1 if transB else 1]
+    if inner != takes:
+        raise ShapeError(f"A gives rows of {inner}, B takes {takes} (A {a.spec}, B {b.spec}, transA={transA}, transB={transB})")
     if beta == 0:
         c = None
     if c is not None and (c.ndim > 2 or any(k not in (1, n) for k, n in zip(c.shape[::-1], (columns, rows)))):
         raise ShapeError(f"C must broadcast to the product, {rows}×{columns}, got {c.spec}")
     c = None if c is None else _times(g, c, beta)
+    a = g.append(Transpose((1, 0)), a) if transA else a
     if not b.is_constant or a.dtype.kind != "f":
         y = _times(g, g.append(MatMulOp(), a, g.append(Transpose((1, 0)), b) if transB else b), alpha)
         return y if c is None else g.append(Binary("add"), y, c)
@@ -60,6 +62,8 @@ def Gemm_7(
 
 
 def _times(g: Recorder, x: Value, factor: float) -> Value:
+    if x.dtype.kind != "f" and factor != int(factor):
+        raise UnsupportedError(f"whole numbers can be scaled by whole numbers alone, got {x.spec} and a factor of {factor}")
     return x if factor == 1 else g.append(Binary("mul"), x, number_as("mul", factor, x.dtype))
 
 

@@ -161,11 +161,11 @@ def _norm_of_rows(g: Recorder, op: LayerNorm, x: Value, scale: Value, b: Value |
     scale, b = _as_type(g, scale, x), None if b is None else _as_type(g, b, x)
     if scale.shape == row and (b is None or b.shape == row):
         return g.append(op, x, scale, b)
+    for name, v in (("scale", scale), ("bias", b)):
+        if v is not None and (v.ndim > x.ndim or any(k not in (1, n) for k, n in zip(v.shape[::-1], x.shape[::-1]))):
+            raise ShapeError(f"{name} must broadcast to x {x.spec}: its axes, from the last, must be x's or 1, got {v.spec}")
     y = g.append(Binary("mul"), g.append(op, x), scale)
-    y = y if b is None else g.append(Binary("add"), y, b)
-    if y.shape != x.shape:
-        raise ShapeError(f"scale {scale.spec}{'' if b is None else f' and bias {b.spec}'} must broadcast to x {x.spec}")
-    return y
+    return y if b is None else g.append(Binary("add"), y, b)
 
 
 # -- by neighbours, by a vector, by axes
@@ -178,8 +178,9 @@ def LRN(g: Recorder, x: Value, *, size: int, alpha: float = 1e-4, beta: float = 
 def LpNormalization(g: Recorder, x: Value, *, axis: int = -1, p: int = 2) -> Value:
     if p not in (1, 2):
         raise ModelError(f"p must be 1 or 2, got {p}")
-    # A vector of zeros stays zero; every other norm is at least this.
-    least = float(np.finfo(x.dtype).smallest_subnormal) if x.dtype.kind == "f" else 0.0
+    # A vector of zeros stays zero; of shorter ones than this, float32 loses the squares.
+    limits = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32)
+    least = float(limits.smallest_subnormal) if p == 1 else float(limits.smallest_normal) ** 0.5
     return g.append(Normalize(float(p), axis, least), x)
 
 

@@ -40,7 +40,8 @@ def MaxPool(
     values, places = g.append_all(op, x)
     if storage_order:
         places = g.append(Gather(0), g.constant(_by_columns(x.shape[2:])), places)
-    return values, g.append(Binary("add"), places, _first_places(x.shape[:2], prod(x.shape[2:]), rank))
+    first = _first_places(x.shape[:2], prod(x.shape[2:]), rank)
+    return values, g.append(Binary("add"), places, first) if first.any() else places
 
 
 def _check_windows(op: MaxPoolOp, x: Value) -> None:
@@ -53,7 +54,7 @@ def _check_windows(op: MaxPoolOp, x: Value) -> None:
 
 
 def _first_places(planes: tuple[int, ...], pixels: int, rank: int) -> Tensor:
-    """ONNX's indices count through the whole array: what each plane's start at, (n, c, 1, …)."""
+    """ONNX's indices count through the whole array: where each plane starts, (n, c, 1, …)."""
     return (np.arange(prod(planes), dtype=np.int64) * pixels).reshape(*planes, *(1,) * rank)
 
 
@@ -71,8 +72,7 @@ def MaxUnpool(
     plane = tuple((n - 1) * s + k - before - after for n, k, s, (before, after) in sides)
     if indices.dtype != np.int64:
         raise ShapeError(f"indices must be int64, got {indices.spec}")
-    places = g.append(Binary("sub"), indices, _first_places(x.shape[:2], prod(plane), rank))
-    y = g.append(MaxUnpoolOp(plane), x, places)
+    y = g.append(MaxUnpoolOp(plane), x, _in_planes(g, indices, _first_places(x.shape[:2], prod(plane), rank)))
     if output_shape is None:
         return y
     # The indices are those of the plane that the windows make, which lies at the beginning of the larger one.
@@ -80,6 +80,18 @@ def MaxUnpool(
     if len(wanted) != y.ndim or wanted[:2] != y.shape[:2] or any(w < n for w, n in zip(wanted, y.shape)):
         raise ShapeError(f"output_shape must be at least {y.shape}, which kernel_shape, strides and pads make of {x.spec}, got {wanted}")
     return y if wanted == y.shape else g.append(Pad(tuple((0, w - n) for w, n in zip(wanted, y.shape))), y)
+
+
+def _in_planes(g: Recorder, indices: Value, first: Tensor) -> Value:
+    """Indices that count through each plane: those that `MaxPool` has added ``first`` to, or the difference."""
+    if not first.any():
+        return indices
+    node = indices.producer
+    if node is not None and node.op == Binary("add") and isinstance(places := node.inputs[0], Value):
+        added = node.inputs[1]
+        if added is not None and added.is_constant and np.array_equal(added.data, first):
+            return places
+    return g.append(Binary("sub"), indices, first)
 
 
 def AveragePool(
