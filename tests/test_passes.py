@@ -21,6 +21,7 @@ from gpucnn.passes import (
     fold_constants,
     fuse_epilogues,
     fuse_lookup,
+    keep_reduced_axes,
     recognise_activations,
     recognise_global_pools,
     recognise_norms,
@@ -611,7 +612,7 @@ def test_buffers_of_a_chain_are_used_again():
 
 
 def test_all_passes_have_a_place():
-    recognise = {recognise_activations, recognise_norms, recognise_global_pools}
+    recognise = {keep_reduced_axes, recognise_activations, recognise_norms, recognise_global_pools}
     everywhere = {fold_constants, drop_identities, *recognise, fold_batch_norm, fuse_epilogues, assign_layouts, alias_buffers}
     assert set(PASSES) == {*everywhere, WhereSupported(fuse_lookup)}
     assert PASSES[-2:] == LAY_OUT

@@ -1,4 +1,7 @@
-"""Graph to graph: what is made simpler, fused and laid out before a plan is drawn up. One function a file."""
+"""Graph to graph: what is made simpler, fused and laid out before a plan is drawn up. One function a file.
+
+What the passes that recognise something share: ``formulas`` (activations, by algebra), ``patterns`` (norms, by their nodes), ``rewriting``.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
+from .keep_reduced_axes import keep_reduced_axes
 from .lower_precision import lower_precision
 from .recognise_activations import recognise_activations
 from .recognise_global_pools import recognise_global_pools
@@ -30,6 +34,7 @@ __all__ = [
     "fold_constants",
     "fuse_epilogues",
     "fuse_lookup",
+    "keep_reduced_axes",
     "lower_precision",
     "recognise_activations",
     "recognise_global_pools",
@@ -49,6 +54,7 @@ Pass = Callable[[Graph], None] | WhereSupported
 SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     fold_constants,  # first, so that the rest sees weights as constants
     drop_identities,  # so that conv and batch norm, conv and ReLU become neighbours
+    keep_reduced_axes,  # before what is made of means and sums is recognised
     recognise_activations,  # before any other pass takes constants of a formula into its weights
     recognise_norms,  # behind activations: a bound below a norm is a clip by then
     recognise_global_pools,  # behind norms, which are made of means too
