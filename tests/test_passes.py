@@ -27,6 +27,7 @@ from gpucnn.passes import (
     fuse_epilogues,
     fuse_lookup,
     join_concats,
+    keep_reduced_axes,
     matmul_to_linear,
     merge_duplicates,
     merge_reshapes,
@@ -620,7 +621,7 @@ def test_buffers_of_a_chain_are_used_again():
 
 
 def test_all_passes_have_a_place():
-    recognise = {recognise_activations, recognise_norms, recognise_global_pools}
+    recognise = {keep_reduced_axes, recognise_activations, recognise_norms, recognise_global_pools}
     folding = {fold_constants, matmul_to_linear, fold_pads, fold_batch_norm, fold_input_scales}
     moving = {merge_duplicates, find_shuffles, drop_expands, cancel_transposes, merge_reshapes, join_concats}
     everywhere = {*recognise, *folding, *moving, drop_identities, fuse_epilogues, assign_layouts, alias_buffers}

@@ -12,7 +12,16 @@ from truth import Planned, assert_true, draw_feeds, record, truth, verify
 from gpucnn import functional as F
 from gpucnn.graph import Graph
 from gpucnn.ops import GroupNorm, LayerNorm, Normalize, Reduce
-from gpucnn.passes import PASSES, PASSES_FLOAT16, SIMPLIFY, alias_buffers, assign_layouts, recognise_activations, recognise_norms
+from gpucnn.passes import (
+    PASSES,
+    PASSES_FLOAT16,
+    SIMPLIFY,
+    alias_buffers,
+    assign_layouts,
+    keep_reduced_axes,
+    recognise_activations,
+    recognise_norms,
+)
 
 RNG = np.random.default_rng(5)
 X_SHAPE = (2, 6, 5, 7)
@@ -387,6 +396,42 @@ def test_nan_infinity_and_zeros_are_those_of_the_formula(values):
         (node,) = graph.nodes
         with np.errstate(all="ignore"):
             np.testing.assert_allclose(node.op.reference(np, x)[0], expected, rtol=1e-6)
+
+
+# -- keep_reduced_axes
+
+
+@pytest.mark.parametrize(("forward", "left"), [
+    (lambda x: F.reshape(F.amax(x, 3), (2, 6, 5, 1)), ["amax"]),
+    (lambda x: F.reshape(F.sum(x, (1, 3)), (2, 1, 5, 1)), ["sum"]),
+    (lambda x: F.reshape(F.amax(x, 3, True), (2, 6, 5, 1)), ["amax"]),
+    (lambda x: F.reshape(F.amax(x), (1, 1, 1, 1)), ["amax"]),
+    (lambda x: F.reshape(F.amax(x, 3), (2, 6, 1, 5)), ["amax", "reshape"]),
+    (lambda x: F.reshape(F.amax(x, 3), (2, 30)), ["amax", "reshape"]),
+    (lambda x: (lambda y: (F.reshape(y, (2, 6, 5, 1)), y))(F.amax(x, 3)), ["amax", "reshape"]),
+    (lambda x: (lambda y: (F.reshape(y, (2, 6, 5, 1)), F.sin(y)))(F.amax(x, 3)), ["amax", "reshape", "sin"]),
+])  # fmt: skip
+def test_axes_that_are_put_back_are_kept(forward, left):
+    verify(record(forward, X_SHAPE), passes=(keep_reduced_axes, assign_layouts, alias_buffers))
+    graph = record(forward, X_SHAPE)
+    keep_reduced_axes(graph)
+    graph.check()
+    assert names(graph) == left
+
+
+def test_a_variance_whose_axes_are_put_back():
+    """As dynamo writes var(keepdim=True)."""
+
+    def forward(x):
+        d = x - mean(x, 3)
+        variance = F.reshape(x.graph.append(Reduce("mean", (3,)), (d * d,))[0], (2, 6, 5, 1))
+        return (x - mean(x, 3)) * F.reciprocal(F.sqrt(variance + EPS))
+
+    graph = record(forward, X_SHAPE)
+    for one in SIMPLIFY:
+        one(graph)
+    assert names(graph) == ["layer_norm"]
+    verify(record(forward, X_SHAPE))
 
 
 # -- in a net

@@ -1,4 +1,7 @@
-"""Graph to graph: what is made simpler, fused and laid out before a plan is drawn up. One function a file."""
+"""Graph to graph: what is made simpler, fused and laid out before a plan is drawn up. One function a file.
+
+What the passes that recognise something share: ``formulas`` (activations, by algebra), ``patterns`` (norms, by their nodes), ``rewriting``.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from .fold_pads import fold_pads
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
 from .join_concats import join_concats
+from .keep_reduced_axes import keep_reduced_axes
 from .lower_precision import lower_precision
 from .matmul_to_linear import matmul_to_linear
 from .merge_duplicates import merge_duplicates
@@ -44,6 +48,7 @@ __all__ = [
     "fuse_epilogues",
     "fuse_lookup",
     "join_concats",
+    "keep_reduced_axes",
     "lower_precision",
     "matmul_to_linear",
     "merge_duplicates",
@@ -69,6 +74,7 @@ SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     merge_duplicates,  # before what asks whether a value has one reader
     find_shuffles,  # while their reshapes and transpositions stand together
     drop_expands,
+    keep_reduced_axes,  # before what is made of means and sums is recognised
     recognise_activations,  # before any other pass takes constants of a formula into its weights
     recognise_norms,  # behind activations: a bound below a norm is a clip by then
     cancel_transposes,  # with less to move through; before what looks for neighbours, and for channels on axis 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from ..graph import Graph, Node, Value
 from ..ops import Op
@@ -51,7 +50,7 @@ class Rewriting:
         last.op, last.inputs = op, tuple(inputs)
         self._read_by(last)
 
-    def put_before(self, node: Node, op: Op, inputs: Sequence[Any]) -> Value:
+    def put_before(self, node: Node, op: Op, inputs: Sequence[Value | None]) -> Value:
         """Put a node of one output in front of another one."""
         made = self.graph.append(op, inputs, f"{node.name}.{op.name}")[0]
         new = self.graph.nodes.pop()
