@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .ops import Reorder
+from .ops import BatchNorm, Reorder
 from .plan import REFERENCE, Step
 from .spec import shape_text
 
@@ -57,6 +57,8 @@ def describe_model(model: Model) -> str:
         out = step.node.outputs[0]
         epilogue = getattr(step.node.op, "epilogue", None)
         fused = f"+{epilogue}" if epilogue else ""
+        if isinstance(step.node.op, BatchNorm) and step.node.op.activation is not None:
+            fused = f"+{step.node.op.activation.name}"
         added = "+residual" if sum(v is not None for i, v in enumerate(step.node.inputs) if i in step.node.op.maps) > 1 else ""
         rows.append((step.node.name, step.node.op.name + added + fused, shape_text(out.shape), impl_text(step)))
     sizes = ", ".join("×".join(map(str, v.shape)) or "a scalar" for v in plan.graph.inputs.values()) or "no inputs"

@@ -1,5 +1,5 @@
 // What:        activation, unary: y = f(x); binary: y = a (+ - * / max ...) b with broadcasting, PReLU's max(a, 0) + b * min(a, 0),
-//              GLU's a * sigmoid(b); batch_norm: y = x * scale[c] + shift[c]
+//              GLU's a * sigmoid(b); batch_norm: y = f(x * scale[c] + shift[c])
 //              for every element: one formula in float32, rounded once
 // Layout:      any strides, 0 where an input is broadcast; y may be an input itself (each thread reads only where it writes)
 // Macros:      HALF; VEC elements a thread, side by side in y; above 1 only where every access of that width is aligned
@@ -191,7 +191,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) binary(
 
 // scale and shift share their strides: one value a channel.
 extern "C" __global__ void __launch_bounds__(THREADS) batch_norm(
-    const elem* x, const float* __restrict__ scale, const float* __restrict__ shift, elem* y, int items, int inner,
+    const elem* x, const float* __restrict__ scale, const float* __restrict__ shift, elem* y, int code, float alpha, float beta,
+    int items, int inner,
     int n0, unsigned magic0, int shift0, int n1, unsigned magic1, int shift1,
     int n2, unsigned magic2, int shift2, int n3, unsigned magic3, int shift3,
     i64 y0, i64 y1, i64 y2, i64 y3, i64 y4, i64 x0, i64 x1, i64 x2, i64 x3, i64 x4, i64 c0, i64 c1, i64 c2, i64 c3, i64 c4)
@@ -207,6 +208,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm(
     load_run(by, scale + channel, c0, count);
     load_run(plus, shift + channel, c0, count);
 #pragma unroll
-    for (int e = 0; e < VEC; e++) v.e[e] = from_float<elem>(fmaf(to_float(v.e[e]), by[e], plus[e]));
+    for (int e = 0; e < VEC; e++) by[e] = fmaf(to_float(v.e[e]), by[e], plus[e]);
+    activate(by, code, alpha, beta);
+#pragma unroll
+    for (int e = 0; e < VEC; e++) v.e[e] = from_float<elem>(by[e]);
     store_run(y + offset_of(p, VEC, y0, y1, y2, y3, y4), v, count);
 }

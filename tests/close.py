@@ -145,7 +145,7 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
         case BatchNorm():
             x, mean, var, weight, bias = (*arrays, None, None)[:5]
             x, mean, weight, bias = _abs((x, mean, weight, bias))
-            return op.reference(np, x, -mean, var, weight, bias)[0]
+            return replace(op, activation=None).reference(np, x, -mean, var, weight, bias)[0]
         case Resize():
             return _resized(op, arrays[0], None)
         case ScatterElements() | ScatterND():
@@ -154,6 +154,11 @@ def magnitude(op: Op, arrays: Arrays) -> Any:
             return replace(op, divisor_override=abs(d)).reference(np, *_abs(arrays))[0]
         case _:
             return op.reference(np, *_abs(arrays))[0]
+
+
+def _activated_error(act: Activation, value: Any, error: Any, unit: float) -> Any:
+    """What an activation makes of an error, and a few roundings of its own."""
+    return carried(act, value, error) + FEW * unit * size(act, np.abs(value) + error)
 
 
 def _epilogue_error(op: Conv | ConvTranspose | Linear, arrays: Arrays, unit: float, sum_eps: float) -> Any:
@@ -165,7 +170,7 @@ def _epilogue_error(op: Conv | ConvTranspose | Linear, arrays: Arrays, unit: flo
     error = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * total + FEW * unit * np.abs(value)
     for act, addend in ((op.epilogue.pre, residual), (op.epilogue.post, None)):
         if act is not None:
-            error = carried(act, value, error) + FEW * unit * size(act, np.abs(value) + error)
+            error = _activated_error(act, value, error, unit)
             value = act.reference(np, value)[0]
         if addend is not None:
             value = value + addend
@@ -289,6 +294,9 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
         arrays = _wide(arrays)
         if isinstance(op, (Conv, ConvTranspose, Linear)):
             error = _epilogue_error(op, arrays, unit, sum_eps)
+        elif isinstance(op, BatchNorm) and op.activation is not None:
+            total, value = magnitude(op, arrays), replace(op, activation=None).reference(np, *arrays)[0]
+            error = np.where(np.isfinite(total), _activated_error(op.activation, value, FEW * unit * total, unit), 0)
         elif isinstance(op, Softmax):
             error = _softmax_error(op, arrays, unit, sum_eps)
         elif isinstance(op, LogSoftmax):

@@ -143,7 +143,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
             )
         },
     },
-    BatchNorm: {"float64": DOUBLE},
+    BatchNorm: {"float64": DOUBLE, "sigmoid, float64": DOUBLE},
     **{kind: dict.fromkeys((case.id for case in CASES[kind]), POOLED) for kind in (Reduce, ArgReduce, CumSum)},
     **{
         kind: dict.fromkeys((case.id for case in CASES[kind]), NO_PLACES)

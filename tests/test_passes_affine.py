@@ -12,8 +12,8 @@ from truth import Planned, assert_true, draw_feeds, record, truth, verify
 import gpucnn
 from gpucnn import functional as F
 from gpucnn import nn
-from gpucnn.ops import BatchNorm
-from gpucnn.passes import PASSES_FLOAT16, SIMPLIFY, fold_batch_norm, fold_input_scales
+from gpucnn.ops import Activation, BatchNorm
+from gpucnn.passes import PASSES_FLOAT16, SIMPLIFY, fold_batch_norm, fold_input_scales, fuse_epilogues
 from gpucnn.passes.affine import scaled
 
 RNG = np.random.default_rng(7)
@@ -422,7 +422,8 @@ def test_a_photograph_normalised_in_the_graph():
 def test_a_frozen_norm_behind_a_concatenation_stays_one_norm():
     """There is nothing with weights before it, and an activation behind."""
     graph = after(lambda x: conv(F.relu(norm(F.cat([x, F.tanh(x)], 1)) * w(8, 1, 1) + w(8, 1, 1))), *SIMPLIFY, shapes=(X,))
-    assert names(graph) == ["tanh", "cat", "batch_norm", "relu", "conv2d"]
+    assert names(graph) == ["tanh", "cat", "batch_norm", "conv2d"]
+    assert graph.nodes[2].op.activation == Activation("relu")
 
 
 def test_in_16_bits_a_folded_bias_stays_float32():
@@ -434,6 +435,47 @@ def test_in_16_bits_a_folded_bias_stays_float32():
     (node,) = (step.node for step in made.plan.steps if step.node.op.name == "conv2d")
     assert [v.dtype for v in node.inputs[1:3]] == [np.float16, np.float32]
     assert_true(made.run(feeds)["0"], truth(graph, feeds, np.float16)["0"])
+
+
+@pytest.mark.parametrize(
+    ("forward", "left"),
+    [
+        (lambda x: F.relu(norm(x)), ["batch_norm"]),
+        (lambda x: F.silu(norm(x)), ["batch_norm"]),
+        (lambda x: F.tanh(F.relu(norm(x))), ["batch_norm", "tanh"]),
+        (lambda x: norm(F.relu(norm(x))), ["batch_norm", "batch_norm"]),
+        (lambda x: F.relu(norm(x) + x), ["batch_norm", "add", "relu"]),
+        (lambda x: (lambda y: F.relu(y) + y)(norm(x)), ["batch_norm", "relu", "add"]),
+        (lambda x: (lambda y: (F.relu(y), y))(norm(x)), ["batch_norm", "relu"]),
+        (lambda x: F.softmax(norm(x), 1), ["batch_norm", "softmax"]),
+        (lambda x: F.relu(norm(conv(x))), ["conv2d"]),
+    ],
+)
+def test_an_activation_behind_a_norm_that_stays_is_its_own(forward, left):
+    graph = after(forward, *SIMPLIFY, shapes=(X,))
+    assert names(graph) == left
+    for one in SIMPLIFY:  # a norm with an activation is no affine step
+        one(graph)
+    assert names(graph) == left
+
+
+def test_a_computed_norm_has_its_activation_too():
+    graph = after(lambda x, mean: F.relu(F.batch_norm(x, mean, np.ones(4, np.float32))), fuse_epilogues, shapes=(X, (4,)))
+    assert names(graph) == ["batch_norm"]
+    assert graph.notes == {"activations fused into norms": 1}
+
+
+def test_a_norm_with_an_activation_is_described():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm2d(3)
+
+        def forward(self, x):
+            return F.relu6(self.norm(x))
+
+    with gpucnn.compile(Net(), (1, 3, 4, 4), device="cpu") as model:
+        assert "batch_norm+relu6" in model.describe()
 
 
 def test_norms_behind_norms_keep_mean_and_variance():

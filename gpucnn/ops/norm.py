@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ..errors import ShapeError
 from ..spec import Array, Spec
+from .activation import Activation, Epilogue
 from .base import Layout, Op, Validation, accumulator, normalise_dim, require_float, require_rank, wrong
 
 __all__ = ["BatchNorm", "GroupNorm", "LayerNorm", "LocalResponseNorm", "Normalize"]
@@ -20,12 +21,19 @@ class BatchNorm(Op):
     Inputs: x (n, c, …); mean, var, and weight and bias or None: (c,), which may be float32 beside a float16 x (a variance does not fit
     the range of float16).
 
+    Parameters
+    ----------
+    eps : float
+    activation : Activation or None
+        What a pass has fused behind it.
+
     Notes
     -----
     Ioffe & Szegedy 2015, arXiv:1502.03167; PyTorch ``batch_norm`` (inference), ONNX ``BatchNormalization``.
     """
 
     eps: float = 1e-5
+    activation: Activation | None = None
     layout: ClassVar[Layout] = "spatial"
     validation: ClassVar[Validation] = "rounded"
 
@@ -55,7 +63,7 @@ class BatchNorm(Op):
             y = y * weight.astype(wide).reshape(per_channel)
         if bias is not None:
             y = y + bias.astype(wide).reshape(per_channel)
-        return (y.astype(x.dtype),)
+        return (Epilogue(self.activation).reference(xp, y, None).astype(x.dtype),)
 
     def flops(self, x: Spec, *rest: Spec | None) -> int:
         """A multiply and an add per element."""

@@ -72,7 +72,7 @@ def affine_of(node: Node, axis: int) -> Affine | None:
     if y.dtype.kind != "f" or not 0 <= axis < y.ndim:
         return None
     match node.op:
-        case BatchNorm() if axis == 1:
+        case BatchNorm(activation=None) if axis == 1:
             found = _norm(node, node.op.eps)
         case Unary("neg"):
             assert node.inputs[0] is not None

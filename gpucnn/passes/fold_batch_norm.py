@@ -38,7 +38,7 @@ def _channels(node: Node) -> int | None:
     if not isinstance(op, (Conv, ConvTranspose, Linear, BatchNorm)) or x is None or not all(v is None or v.is_constant for v in own):
         return None
     if isinstance(op, BatchNorm):
-        return 1
+        return 1 if op.activation is None else None
     if op.epilogue or any(v is not None for v in own[2:]):
         return None
     return node.outputs[0].ndim - 1 if isinstance(op, Linear) else 1

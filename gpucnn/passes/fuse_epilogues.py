@@ -1,11 +1,11 @@
-"""Fuse what follows a convolution or linear layer into its epilogue."""
+"""Fuse what follows a convolution or linear layer into its epilogue, and an activation into the norm before it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from ..graph import Graph, Node
-from ..ops import Activation, Binary, Conv, ConvTranspose, Linear
+from ..ops import Activation, BatchNorm, Binary, Conv, ConvTranspose, Linear
 from .rewriter import Rewriter
 
 __all__ = ["fuse_epilogues"]
@@ -15,7 +15,7 @@ FUSED = (Conv, ConvTranspose, Linear)
 
 
 def fuse_epilogues(graph: Graph) -> None:
-    """Turn ``act(conv(x) + residual)`` and its parts into one node: ``post(pre(sum + bias) + residual)``.
+    """Turn ``act(conv(x) + residual)`` and its parts into one node: ``post(pre(sum + bias) + residual)``; and ``act(batch_norm(x))``.
 
     A value that is asked for from outside, or read by anything else, stays as it is. A fused node stands where its last part stood, so
     one sweep meets it again and goes on from there; what stands before it can be fused no further by it.
@@ -24,6 +24,11 @@ def fuse_epilogues(graph: Graph) -> None:
         for node in rewriter:
             if isinstance(node.op, FUSED):
                 _fuse(rewriter, node)
+            elif isinstance(node.op, BatchNorm) and node.op.activation is None:
+                after = rewriter.only_reader(node.outputs[0])
+                if after is not None and isinstance(after.op, Activation):
+                    rewriter.replace((node, after), replace(node.op, activation=after.op), node.inputs, at=after)
+                    graph.note("activations fused into norms")
 
 
 def _fuse(rewriter: Rewriter, node: Node) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from math import inf
 
-from gpucnn.ops import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm, Normalize, Op
+from gpucnn.ops import RELU6, Activation, BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm, Normalize, Op
 
 from .base import Case, Draw, of
 
 Shape = tuple[int, ...]
 
 
-def norm(id: str, x: Shape, affine: str = "wb", *, eps: float = 1e-5, dtype: str = "float32", fill: str = "normal") -> Case:
+def norm(
+    id: str, x: Shape, affine: str = "wb", *, eps: float = 1e-5, act: Activation | None = None, dtype: str = "float32", fill: str = "normal"
+) -> Case:
     c, shift = (x[1],), "offset" if fill == "offset" else "normal"
     extra = (Draw(c, dtype) if "w" in affine else None, Draw(c, dtype) if "b" in affine else None)
-    return Case(id, BatchNorm(eps), (Draw(x, dtype, fill), Draw(c, dtype, shift), Draw(c, dtype, "positive"), *extra))
+    return Case(id, BatchNorm(eps, act), (Draw(x, dtype, fill), Draw(c, dtype, shift), Draw(c, dtype, "positive"), *extra))
 
 
 _NORM = (
@@ -32,6 +34,16 @@ _NORM = (
     norm("NaN and Inf", (2, 3, 9, 9), fill="special"),
     norm("float64", (2, 3, 7, 5), dtype="float64"),
     norm("float16", (2, 3, 7, 5), dtype="float16"),
+    norm("more than one piece", (3, 24, 25, 31)),
+    norm("more than one piece, relu", (2, 40, 15, 29), act=Activation("relu")),
+    norm("relu", (2, 3, 4, 5), act=Activation("relu")),
+    norm("relu6, rank 2", (7, 5), act=RELU6),
+    norm("silu", (2, 8, 4, 5), act=Activation("silu")),
+    norm("leaky_relu, rank 3", (2, 5, 7), "", act=Activation("leaky_relu", 0.1)),
+    norm("hardswish, float16", (2, 3, 7, 5), act=Activation("hardswish"), dtype="float16"),
+    norm("sigmoid, float64", (2, 3, 3, 2), act=Activation("sigmoid"), dtype="float64"),
+    norm("relu, NaN and Inf", (2, 3, 9, 9), act=Activation("relu"), fill="special"),
+    norm("relu, cancellation", (2, 3, 4, 5), act=Activation("relu"), fill="offset"),
     Case(
         "float16, statistics float32",
         BatchNorm(),

@@ -10,6 +10,7 @@ import numpy as np
 
 from gpucnn.ops import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm, Normalize, Op
 
+from .activation import curve
 from .base import Oracle, onnx
 
 
@@ -17,7 +18,8 @@ def batch_norm(op: BatchNorm, x: Any, mean: Any, var: Any, weight: Any = None, b
     weight = np.ones_like(mean) if weight is None else weight
     bias = np.zeros_like(mean) if bias is None else bias
     # The attribute epsilon is a float32: 1e-5 would be off by 2.5e-8 of itself, which float64 shows. So eps goes in with the variance.
-    return onnx("BatchNormalization", x, weight, bias, mean, var.astype(np.float64) + op.eps, epsilon=0.0)
+    (y,) = onnx("BatchNormalization", x, weight, bias, mean, var.astype(np.float64) + op.eps, epsilon=0.0)
+    return (y if op.activation is None else curve(op.activation, y),)
 
 
 def layer_norm(op: LayerNorm, x: Any, weight: Any = None, bias: Any = None) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from ...ops import (
     Unary,
     Where,
 )
-from ...spec import Spec, spec_of
+from ...spec import Array, Spec, spec_of
 from ..base import Call, Impl, in_order
 from .activation import SCRATCH, WHOLE, activate, glu, prelu
 from .backend import CpuBackend, copy
@@ -213,7 +213,7 @@ class CastCopy(Impl):
 
 
 class BatchNormScale(Impl):
-    """``x·scale + shift`` with both made at load, in float64."""
+    """``x·scale + shift`` with both made at load, in float64; then the activation, all on pieces that stay in cache."""
 
     name = "batch_norm_scale"
     numerics = "multiply, add"
@@ -222,6 +222,10 @@ class BatchNormScale(Impl):
     def supports(self, op: BatchNorm, x: Spec, *rest: Spec | None) -> bool:
         """Float32."""
         return x.dtype == np.float32
+
+    def workspace(self, op: BatchNorm, x: Spec, *rest: Spec | None) -> int:
+        """What a chain wants."""
+        return 0 if op.activation is None or op.activation.kind in WHOLE else 4 * SCRATCH
 
     def pack(self, op: BatchNorm, *constants: Any) -> tuple[Any, ...]:
         """(scale, shift) in the places of mean and var."""
@@ -234,15 +238,53 @@ class BatchNormScale(Impl):
     def bind(
         self, backend: CpuBackend, op: BatchNorm, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
-        """Two calls, the second in place."""
+        """A task a piece: two calls, and the activation's, all but the first in place."""
         x, out = np.moveaxis(inputs[0], 1, -1), np.moveaxis(outputs[0], 1, -1)
-        scale, shift = inputs[1:3]
+        parts = backend.lanes_for(_FLOPS * x.size)
+        scratch = _scratch(workspace[:parts])
+        tasks: list[list[Call]] = []
+        for source, target, scale, shift in _runs(x, out, *inputs[1:3]):
+            tasks.append([_scaled(source, target, scale, shift)])
+            if op.activation is not None:
+                memory = scratch[(len(tasks) - 1) % parts : (len(tasks) - 1) % parts + 1]
+                tasks[-1] += activate(op.activation, target, target, memory)
+        return backend.schedule(tasks, parts)
 
-        def call() -> None:
-            np.multiply(x, scale, out=out)
-            np.add(out, shift, out=out)
 
-        return call
+_RUN = 1 << 14  # elements: what is read and written stays in the second-level cache, and calls cost little beside them
+
+
+def _runs(x: Array, out: Array, *vectors: Array) -> Iterator[tuple[Array, ...]]:
+    """Matching parts of arrays (…, c), at most ``_RUN`` elements or one pixel each, with the vectors (c,) as they broadcast to them.
+
+    Where pixels lie side by side a part is one long row, and the vectors stand in a row as often: NumPy's inner loop is then long too.
+    """
+    if not x.size:
+        return
+    if x.flags.c_contiguous and out.flags.c_contiguous:
+        c = x.shape[-1]
+        x, out, step = x.reshape(-1), out.reshape(-1), max(1, min(_RUN, x.size) // c) * c
+        rows = [np.tile(v, step // c) for v in vectors]
+        for i in range(0, x.size, step):
+            part = x[i : i + step]
+            yield (part, out[i : i + step], *(row[: part.size] for row in rows))
+    elif x.size <= _RUN or x.ndim == 1:
+        yield (x, out, *vectors)
+    else:
+        step = max(1, _RUN // (x.size // len(x)))
+        for i in range(0, len(x), step):
+            if x[i].size > _RUN:
+                yield from _runs(x[i], out[i], *vectors)
+            else:
+                yield (x[i : i + step], out[i : i + step], *vectors)
+
+
+def _scaled(x: Array, out: Array, scale: Array, shift: Array) -> Call:
+    def call() -> None:
+        np.multiply(x, scale, out=out)
+        np.add(out, shift, out=out)
+
+    return call
 
 
 class SoftmaxRows(Impl):

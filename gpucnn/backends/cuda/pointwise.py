@@ -179,7 +179,7 @@ class GLUKernel(Impl):
 
 
 class BatchNormKernel(Impl):
-    """``kernels/elementwise.cu``, batch_norm: ``x·scale + shift`` with both made at load, in float64."""
+    """``kernels/elementwise.cu``, batch_norm: ``x·scale + shift`` with both made at load, in float64, and an activation."""
 
     name = "batch_norm_scale"
     numerics = "fma"
@@ -208,7 +208,9 @@ class BatchNormKernel(Impl):
         strides = (element_strides(y), element_strides(x), channel)
         # scale and shift are read alike, so the stricter of their alignments decides
         stricter = max(scale, shift, key=lambda a: address(a) % 16)
-        return _stream(backend, op.name, "batch_norm", (y, x, stricter), strides, *scalars(x=x, scale=scale, shift=shift, y=y))
+        code, alpha, beta = activation_arguments(op.activation)
+        first = scalars(x=x, scale=scale, shift=shift, y=y, code=code, alpha=alpha, beta=beta)
+        return _stream(backend, op.name, "batch_norm", (y, x, stricter), strides, *first)
 
 
 class CastKernel(Impl):
