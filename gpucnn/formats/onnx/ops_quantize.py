@@ -95,9 +95,9 @@ def _before_cast(x: Value) -> Value:
             pass
         case _:
             return x
-    if x.dtype.kind not in "iu" or not np.iinfo(x.dtype).min <= least <= most <= np.iinfo(x.dtype).max:
-        return x
-    return (steps[0].inputs[0] or x) if float(least).is_integer() and float(most).is_integer() else x
+    clipped = steps[0].inputs[0]
+    held = x.dtype.kind in "iu" and np.iinfo(x.dtype).min <= least <= most <= np.iinfo(x.dtype).max
+    return clipped if clipped is not None and held and float(least).is_integer() and float(most).is_integer() else x
 
 
 def _is_zero(x: Value) -> bool:
