@@ -24,6 +24,7 @@ from gpucnn.ops import (
     Conv,
     ConvTranspose,
     CumSum,
+    Dequantize,
     Einsum,
     FractionalMaxPool,
     Gather,
@@ -50,6 +51,7 @@ from gpucnn.ops import (
     OneHot,
     Op,
     PReLU,
+    Quantize,
     Reduce,
     Resize,
     ScatterElements,
@@ -68,6 +70,7 @@ VOLUME = "there are three spatial axes, where images have two"
 MANY_LOOPS = "a map repeated along two axes makes more loops than the kernel has; networks repeat along one"
 POOLED = "classification networks write their reductions as global pooling and topk, which have kernels"
 NO_PLACES = "classification networks have no values that name places"
+WHOLE_NUMBERS = "nobody has asked for kernels that store whole numbers: such models run, a few passes of CuPy's a layer more"
 MASKED = "classification networks choose the best by topk; masks and one-hot vectors are made beside them, a few elements at a time"
 ONE_SIZE = "classification networks do not resize maps"
 ASKED = "a comparison's result or a condition is bool: networks ask for the sake of shapes and masks, and choose little by it"
@@ -143,6 +146,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
             )
         },
     },
+    **{kind: dict.fromkeys((case.id for case in CASES[kind]), WHOLE_NUMBERS) for kind in (Quantize, Dequantize)},
     BatchNorm: {"float64": DOUBLE},
     **{kind: dict.fromkeys((case.id for case in CASES[kind]), POOLED) for kind in (Reduce, ArgReduce, CumSum)},
     **{

@@ -32,6 +32,7 @@ from .moving import *
 from .norm import *
 from .pool import *
 from .powers import *
+from .quantize import *
 from .ranking import *
 from .rectifier import *
 from .reduce import *

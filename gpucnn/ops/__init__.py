@@ -14,6 +14,7 @@
 ``fractional``          FractionalMaxPool
 ``unpool``              MaxUnpool
 ``elementwise``         Binary, Where, Cast
+``quantize``            Quantize, Dequantize
 ``unary``               Unary
 ``norm``                BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm, Normalize
 ``ranking``             TopK
@@ -48,6 +49,7 @@ from .matmul import *
 from .moving import *
 from .norm import *
 from .pool import *
+from .quantize import *
 from .ranking import *
 from .reduce import *
 from .resize import *

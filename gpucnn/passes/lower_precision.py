@@ -15,12 +15,14 @@ from ..ops import (
     Cast,
     Conv,
     ConvTranspose,
+    Dequantize,
     FractionalMaxPool,
     GroupNorm,
     LayerNorm,
     Linear,
     LogSoftmax,
     Op,
+    Quantize,
     Softmax,
     TopK,
 )
@@ -31,10 +33,10 @@ _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 _STAYS: dict[type[Any], tuple[int, ...]] = {
     Conv: (2,), ConvTranspose: (2,), Linear: (2,), BatchNorm: (1, 2, 3, 4), LayerNorm: (1, 2), GroupNorm: (1, 2),
-    FractionalMaxPool: (1,),
+    FractionalMaxPool: (1,), Quantize: (1,), Dequantize: (1,),
 }  # fmt: skip
-"""Inputs that stay float32 where they are constant: they meet float32 sums, a variance leaves float16's range, and other samples would
-be other windows."""
+"""Inputs that stay float32 where they are constant: they meet float32 sums, a variance leaves float16's range, other samples would
+be other windows, and other scales other integers."""
 
 Twins = dict[tuple[Value, "np.dtype[Any]"], Value]
 

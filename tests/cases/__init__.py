@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gpucnn.ops import Op
 
-from . import activation, elementwise, gather, image, masking, moving, ranking, reduce, resize, scatter, shape
+from . import activation, elementwise, gather, image, masking, moving, quantize, ranking, reduce, resize, scatter, shape
 from . import conv as _conv
 from . import conv_transpose as _conv_transpose
 from . import linear as _linear
@@ -31,7 +31,7 @@ __all__ = [
 
 _FAMILIES = (
     _conv, _conv_transpose, _linear, _matmul, _pool, activation, ranking, elementwise, _norm, shape, moving, gather, scatter, masking,
-    reduce, resize, image,
+    quantize, reduce, resize, image,
 )  # fmt: skip
 
 CASES: dict[type[Op], tuple[Case, ...]] = {kind: cases for family in _FAMILIES for kind, cases in family.CASES.items()}

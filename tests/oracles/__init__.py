@@ -21,6 +21,7 @@ from . import (
     moving,
     norm,
     pool,
+    quantize,
     ranking,
     reduce,
     resize,
@@ -32,7 +33,7 @@ from .base import Oracle
 __all__ = ["ORACLES", "UNLIKE_ONNX"]
 
 _FAMILIES = (
-    conv, conv_transpose, matmul, pool, activation, ranking, elementwise, norm, shape, moving, gather, scatter, masking, reduce,
+    conv, conv_transpose, matmul, pool, activation, ranking, elementwise, norm, shape, moving, gather, scatter, masking, quantize, reduce,
     resize, image,
 )  # fmt: skip
 

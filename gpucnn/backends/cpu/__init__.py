@@ -16,6 +16,7 @@ from ...ops import (
     Conv,
     ConvTranspose,
     DepthToSpace,
+    Dequantize,
     Einsum,
     Expand,
     Flatten,
@@ -39,6 +40,7 @@ from ...ops import (
     Op,
     Pad,
     PReLU,
+    Quantize,
     Reduce,
     Reorder,
     Reshape,
@@ -78,6 +80,7 @@ from .pointwise import (
     WhereCopy,
 )
 from .pool import AvgPoolLines, LpPoolLines, MaxPoolLines, MinPoolLines
+from .quantize import DequantizePieces, QuantizePieces
 from .reduce import ReduceUfunc
 from .resize import ResizeLines
 from .unpool import MaxUnpoolScatter
@@ -108,6 +111,8 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Binary: (BinaryUfunc(),),
     Where: (WhereCopy(),),
     Cast: (CastCopy(),),
+    Quantize: (QuantizePieces(),),
+    Dequantize: (DequantizePieces(),),
     BatchNorm: (BatchNormScale(),),
     LayerNorm: (LayerNormRows(),),
     GroupNorm: (GroupNormSums(),),

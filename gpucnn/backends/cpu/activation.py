@@ -12,7 +12,7 @@ from ...ops import Activation
 from ...spec import Array
 from ..base import Call, in_order
 
-__all__ = ["SCRATCH", "WHOLE", "activate", "glu", "prelu", "whole"]
+__all__ = ["SCRATCH", "WHOLE", "activate", "glu", "pieces", "prelu", "whole"]
 
 _PIECE = 8192  # elements of a piece: 32 KB
 
@@ -47,7 +47,7 @@ def activate(act: Activation, x: Array, out: Array, scratch: Sequence[Array]) ->
     Call i works in ``scratch[i % len(scratch)]``, a flat float32 array of ``SCRATCH`` elements; kinds of ``WHOLE`` want none.
     """
     calls = []
-    for i, (target, part) in enumerate(_pieces(out, x)):
+    for i, (target, part) in enumerate(pieces(out, x)):
         shape, size = part.shape, part.size
 
         def full(value: float, shape: tuple[int, ...] = shape, size: int = size) -> Array:
@@ -65,7 +65,7 @@ def activate(act: Activation, x: Array, out: Array, scratch: Sequence[Array]) ->
 def prelu(x: Array, weight: Array, out: Array, scratch: Sequence[Array]) -> list[Call]:
     """Calls as of ``activate``; ``weight`` has x's shape, by strides of 0."""
     calls = []
-    for i, (target, part, slope) in enumerate(_pieces(out, x, weight)):
+    for i, (target, part, slope) in enumerate(pieces(out, x, weight)):
         t, mask = (scratch[i % len(scratch)][at : at + part.size].reshape(part.shape) for at in (0, _PIECE))
         calls.append(_prelu(part, slope, target, t, _mask(mask)))
     return calls
@@ -86,7 +86,7 @@ def _prelu(x: Array, weight: Array, out: Array, t: Array, above: Array) -> Call:
 def glu(a: Array, b: Array, out: Array, scratch: Sequence[Array]) -> list[Call]:
     """Calls as of ``activate``: ``a·sigmoid(b)``."""
     calls = []
-    for i, (target, first, second) in enumerate(_pieces(out, a, b)):
+    for i, (target, first, second) in enumerate(pieces(out, a, b)):
         calls.append(_glu(first, second, target, scratch[i % len(scratch)][: first.size].reshape(first.shape)))
     return calls
 
@@ -101,7 +101,7 @@ def _glu(a: Array, b: Array, out: Array, t: Array) -> Call:
     return call
 
 
-def _pieces(out: Array, *inputs: Array) -> Iterator[tuple[Array, ...]]:
+def pieces(out: Array, *inputs: Array) -> Iterator[tuple[Array, ...]]:
     """Matching parts of arrays of one shape, at most ``_PIECE`` elements each, in the order in which ``out`` lies."""
     order = sorted(range(out.ndim), key=lambda axis: -abs(out.strides[axis]))
     arrays = [a.transpose(order) for a in (out, *inputs)]
