@@ -9,16 +9,16 @@ import numpy as np
 
 from ...errors import ModelError, ShapeError
 from ...graph import Value
-from ...ops import Binary, Cast, Reshape, Unary, Where
+from ...ops import Binary, Cast, Reshape, Unary
 from ...spec import shape_text
 
 if TYPE_CHECKING:
     from .recorder import Ints, Recorder
 
 __all__ = [
-    "Abs", "Acos", "Acosh", "Add", "Add_7", "Asin", "Asinh", "Atan", "Atanh", "BitShift", "BitwiseNot", "Ceil", "Cos", "Cosh", "Div",
-    "Div_7", "Exp", "Floor", "Log", "Max", "Mean", "Min", "Mod", "Mul", "Mul_7", "Neg", "Pow", "Pow_7", "Reciprocal", "Round", "Sign",
-    "Sin", "Sinh", "Sqrt", "Sub", "Sub_7", "Sum", "Tan",
+    "Abs", "Acos", "Acosh", "Add", "Add_7", "Asin", "Asinh", "Atan", "Atanh", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr",
+    "BitwiseXor", "Ceil", "Cos", "Cosh", "Div", "Div_7", "Exp", "Floor", "Log", "Max", "Mean", "Min", "Mod", "Mul", "Mul_7", "Neg", "Pow",
+    "Pow_7", "Reciprocal", "Round", "Sign", "Sin", "Sinh", "Sqrt", "Sub", "Sub_7", "Sum", "Tan",
 ]  # fmt: skip
 
 Record = Callable[..., Value]
@@ -39,6 +39,7 @@ Floor, Ceil, Round = _unary("floor"), _unary("ceil"), _unary("round")
 Sqrt, Exp, Log, Reciprocal = _unary("sqrt"), _unary("exp"), _unary("log"), _unary("reciprocal")
 Sin, Cos, Tan = _unary("sin"), _unary("cos"), _unary("tan")
 Asin, Acos, Atan = _unary("asin"), _unary("acos"), _unary("atan")
+BitwiseNot = _unary("bitwise_not")
 Sinh, Cosh = _unary("sinh"), _unary("cosh")
 Asinh, Acosh, Atanh = _unary("asinh"), _unary("acosh"), _unary("atanh")
 
@@ -117,30 +118,19 @@ def Mod(g: Recorder, a: Value, b: Value, *, fmod: int = 0) -> Value:
 def BitShift(g: Recorder, x: Value, y: Value, *, direction: str) -> Value:
     if direction not in ("LEFT", "RIGHT"):
         raise ModelError(f"direction must be LEFT or RIGHT, got {direction!r}")
-    if x.dtype.kind not in "iu" or y.dtype != x.dtype:
-        raise ShapeError(f"both inputs must be of one integer type, got {x.spec} and {y.spec}")
-
-    def number(value: int) -> np.ndarray[Any, Any]:
-        return np.asarray(value, x.dtype)
-
-    # By as many bits as the type has, or more, the power wraps around to 0, by a negative number it is 0; so is then the product.
-    factor = g.append(Binary("pow"), number(2), y)
-    if direction == "LEFT":
-        return g.append(Binary("mul"), x, factor)
-    shifted = g.append(Binary("floor_divide"), x, factor)  # by 0 it gives 0
-    if x.dtype.kind == "u":
-        return shifted
-    # A power below the sign's bit divides; else only the sign is left.
-    inside = g.append(Binary("gt"), factor, number(0))
-    sign = g.append(Where(), g.append(Binary("lt"), x, number(0)), number(-1), number(0))
-    return g.append(Where(), inside, shifted, sign)
+    return g.append(Binary("bitwise_left_shift" if direction == "LEFT" else "bitwise_right_shift"), x, y)
 
 
-def BitwiseNot(g: Recorder, x: Value) -> Value:
-    if x.dtype.kind not in "iu":
-        raise ShapeError(f"the input must be of an integer type, got {x.spec}")
-    ones = -1 if x.dtype.kind == "i" else np.iinfo(x.dtype).max
-    return g.append(Binary("sub"), np.asarray(ones, x.dtype), x)
+def BitwiseAnd(g: Recorder, a: Value, b: Value) -> Value:
+    return g.append(Binary("bitwise_and"), a, b)
+
+
+def BitwiseOr(g: Recorder, a: Value, b: Value) -> Value:
+    return g.append(Binary("bitwise_or"), a, b)
+
+
+def BitwiseXor(g: Recorder, a: Value, b: Value) -> Value:
+    return g.append(Binary("bitwise_xor"), a, b)
 
 
 # -- any number of inputs

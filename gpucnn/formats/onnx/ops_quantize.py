@@ -1,4 +1,4 @@
-"""Quantised values: computed in floating point, in which all the numbers that they stand for are exact."""
+"""Numbers as small integers times a scale, and back; in between a net computes in floating point."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import ModelError, ShapeError, UnsupportedError
-from ...graph import Node, Value
-from ...ops import Activation, Binary, Cast, Expand, Reduce, Reshape, Slice, Unary, Where
-from ...spec import shape_text
+from ...errors import ModelError, UnsupportedError
+from ...graph import Value
+from ...ops import Binary, Dequantize, Quantize, Reduce, Reshape, Where
+from ...ops.quantize import QUANTIZED
 from .ops_cast import target
 from .ops_elementwise import cast
 from .tensors import ELEMENT_TYPES, file_type, held_as
@@ -19,112 +19,68 @@ if TYPE_CHECKING:
 
 __all__ = ["DequantizeLinear", "DynamicQuantizeLinear", "QuantizeLinear"]
 
-_RANGES = {
-    "uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16": (-32768, 32767), "uint4": (0, 15), "int4": (-8, 7),
-    "uint2": (0, 3), "int2": (-2, 1),
-}  # fmt: skip
-"""Least and largest number of the types to quantise to; those of less than a byte are held in a byte."""
+_BELOW_A_BYTE = {"uint4": (0, 15), "int4": (-8, 7), "uint2": (0, 3), "int2": (-2, 1)}
+"""Least and largest number of types that are held in a byte."""
 
 
 def QuantizeLinear(
     g: Recorder, x: Value, scale: Value, zero: Value | None = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0,
     precision: int = 0, saturate: int = 1,
 ) -> Value:  # fmt: skip
+    # The last two are about 16-bit quotients, which here are float32, and about 8-bit floating point.
     name = "uint8" if zero is None else file_type(zero.dtype)
     if output_dtype:
         said = ELEMENT_TYPES.get(output_dtype, f"type {output_dtype}")
         if zero is not None and said != name:
             raise ModelError(f"output_dtype is {said}, the zero point is {name}; they must agree")
         name = said
-    if name not in _RANGES:
-        raise UnsupportedError(f"quantises to {name}; known are {', '.join(_RANGES)}")
-    s = _spread(g, scale, x, axis, block_size, "the scale")
-    y = g.append(Unary("round"), g.append(Binary("div"), cast(g, x, scale.dtype), s))
-    if zero is not None and not _is_zero(zero):
-        y = g.append(Binary("add"), y, cast(g, _spread(g, zero, x, axis, block_size, "the zero point"), scale.dtype))
-    return _saturated(g, y, name)
+    if name not in QUANTIZED and name not in _BELOW_A_BYTE:
+        raise UnsupportedError(f"quantises to {name}; known are {', '.join((*QUANTIZED, *_BELOW_A_BYTE))}")
+    op = Quantize(held_as(name), _axis(x, axis), block_size)
+    y = g.append(op, cast(g, x, scale.dtype), _one_for_all(g, scale), _zero_point(g, zero))
+    if name in _BELOW_A_BYTE:
+        low, high = (np.asarray(v, y.dtype) for v in _BELOW_A_BYTE[name])
+        y = g.append(Binary("minimum"), g.append(Binary("maximum"), y, low), high)
+    return y
 
 
 def DequantizeLinear(
     g: Recorder, x: Value, scale: Value, zero: Value | None = None, *, axis: int = 1, block_size: int = 0, output_dtype: int = 0
 ) -> Value:
-    dtype = target(output_dtype, "output_dtype") if output_dtype else scale.dtype
-    s = cast(g, _spread(g, scale, x, axis, block_size, "the scale"), dtype)
-    y = cast(g, _before_cast(x), dtype)
-    if zero is not None and not _is_zero(zero):
-        y = g.append(Binary("sub"), y, cast(g, _spread(g, zero, x, axis, block_size, "the zero point"), dtype))
-    return g.append(Binary("mul"), y, s)
+    if output_dtype:
+        scale = cast(g, scale, target(output_dtype, "output_dtype"))
+    scale, zero = _one_for_all(g, scale), _zero_point(g, zero)
+    if x.dtype.kind != "f":
+        return g.append(Dequantize(_axis(x, axis), block_size), x, scale, zero)
+    if scale.ndim or (zero is not None and zero.ndim):
+        raise UnsupportedError(f"dequantises {file_type(x.dtype)} with a scale of shape {scale.shape}; known is one scale for all")
+    y = cast(g, x, scale.dtype)
+    return g.append(Binary("mul"), y if zero is None else g.append(Binary("sub"), y, cast(g, zero, scale.dtype)), scale)
 
 
 def DynamicQuantizeLinear(g: Recorder, x: Value) -> tuple[Value, ...]:
-    none = np.zeros((), x.dtype)
-    least, most = (g.append(Binary(b), g.append(Reduce(r), x), none) for b, r in (("minimum", "amin"), ("maximum", "amax")))
-    span = g.append(Binary("sub"), most, least)
-    scale = g.append(Binary("div"), span, np.asarray(255, x.dtype))
+    none, most = np.zeros((), x.dtype), np.asarray(255, x.dtype)
+    low, high = (g.append(Binary(b), g.append(Reduce(r), x), none) for b, r in (("minimum", "amin"), ("maximum", "amax")))
+    span = g.append(Binary("sub"), high, low)
     # Of zeros alone the scale would be 0; it is then 1, as in ONNX Runtime.
-    scale = g.append(Where(), g.append(Binary("eq"), span, none), np.ones((), x.dtype), scale)
-    zero = g.append(Unary("round"), _clipped(g, g.append(Binary("div"), g.append(Binary("sub"), none, least), scale), "uint8"))
-    y = g.append(Binary("add"), g.append(Unary("round"), g.append(Binary("div"), x, scale)), zero)
-    return _saturated(g, y, "uint8"), scale, cast(g, zero, np.dtype(np.uint8))
+    scale = g.append(Where(), g.append(Binary("eq"), span, none), np.ones((), x.dtype), g.append(Binary("div"), span, most))
+    zero = g.append(Quantize("uint8"), g.append(Binary("sub"), none, low), scale, None)
+    return g.append(Quantize("uint8"), x, scale, zero), scale, zero
 
 
 # -- parts
 
 
-def _clipped(g: Recorder, y: Value, name: str) -> Value:
-    least, most = _RANGES[name]
-    return g.append(Activation("clip", alpha=least, beta=most), y)
+def _axis(x: Value, axis: int) -> int:
+    """The axis as it is said, which for a vector may be anything."""
+    return 0 if x.ndim < 2 else axis
 
 
-def _saturated(g: Recorder, y: Value, name: str) -> Value:
-    """Whole numbers in floating point, as far as a type has them, in that type."""
-    return g.append(Cast(held_as(name)), _clipped(g, y, name))
+def _one_for_all(g: Recorder, part: Value) -> Value:
+    """A scale or zero point: a scalar where it has but one element."""
+    return g.append(Reshape(()), part) if part.spec.size == 1 and part.ndim else part
 
 
-def _before_cast(x: Value) -> Value:
-    """The whole numbers in floating point that x was made of by QuantizeLinear, where it was; else x. NaN then stays NaN."""
-    steps: list[Node] = []
-    v: Value | None = x
-    while v is not None and v.producer is not None and len(steps) < 4:
-        steps.append(v.producer)
-        v = v.producer.inputs[0]
-    match [node.op for node in steps]:
-        case [Cast(), Activation("clip", least, most), Unary("round"), *_]:
-            pass
-        case [Cast(), Activation("clip", least, most), Binary("add"), Unary("round")] if _is_whole(steps[2].inputs[1]):
-            pass
-        case _:
-            return x
-    if x.dtype.kind not in "iu" or not np.iinfo(x.dtype).min <= least <= most <= np.iinfo(x.dtype).max:
-        return x
-    return (steps[0].inputs[0] or x) if float(least).is_integer() and float(most).is_integer() else x
-
-
-def _is_zero(x: Value) -> bool:
-    return x.is_constant and not np.any(x.data)
-
-
-def _is_whole(x: Value | None) -> bool:
-    return x is not None and x.is_constant and bool(np.all(np.rint(x.data) == x.data))
-
-
-def _spread(g: Recorder, part: Value, x: Value, axis: int, block: int, what: str) -> Value:
-    """Scales or zero points, shaped so that they broadcast to x: one for all, one for each place along ``axis``, or one a block there."""
-    if part.spec.size == 1:
-        return part if part.ndim == 0 else g.append(Reshape(()), part)
-    if not -x.ndim <= axis < x.ndim and x.ndim != 1:
-        raise ShapeError(f"axis must lie in [{-x.ndim}, {x.ndim - 1}] for x {x.spec}, got {axis}")
-    axis %= max(x.ndim, 1)
-    if not block:
-        if part.ndim != 1 or part.shape != x.shape[axis : axis + 1]:
-            raise ShapeError(f"{what} must be one number, or one for each place along axis {axis} of x {x.spec}, got {part.spec}")
-        return g.append(Reshape((*part.shape, *(1,) * (x.ndim - 1 - axis))), part)
-    blocks = (*x.shape[:axis], -(-x.shape[axis] // block), *x.shape[axis + 1 :])
-    if block < 0 or part.shape != blocks:
-        raise ShapeError(
-            f"{what} must have the shape {shape_text(blocks)} for blocks of {block} along axis {axis} of x {x.spec}, got {part.spec}"
-        )
-    apart = g.append(Reshape((*blocks[: axis + 1], 1, *blocks[axis + 1 :])), part)
-    wide = g.append(Expand((*blocks[: axis + 1], block, *blocks[axis + 1 :])), apart)
-    whole = g.append(Reshape((*x.shape[:axis], blocks[axis] * block, *x.shape[axis + 1 :])), wide)
-    return whole if whole.shape == x.shape else g.append(Slice((0,), (x.shape[axis],), (axis,)), whole)
+def _zero_point(g: Recorder, zero: Value | None) -> Value | None:
+    """None where it is 0."""
+    return None if zero is None or (zero.is_constant and not np.any(zero.data)) else _one_for_all(g, zero)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...errors import ModelError, ShapeError
 from ...graph import Value
-from ...ops import ArgReduce, Flatten, GlobalAvgPool, GlobalMaxPool, Op, Reduce, Unary
+from ...ops import ArgReduce, Flatten, GlobalAvgPool, GlobalMaxPool, Op, Reduce, Reshape, Unary
 from ...ops import CumSum as CumSumOp
 from ...ops import TopK as TopKOp
+from .ops_elementwise import cast
 
 if TYPE_CHECKING:
     from .recorder import Ints, Recorder
@@ -29,6 +32,10 @@ _ALONE = {"norm": "abs", "sum_square": "square", "log_sum": "log"}
 """What a reduction makes of a single element, by its kind; the others leave it as it is."""
 
 
+_OF_REAL = ("log_sum", "logsumexp")
+"""Kinds that integers are converted for."""
+
+
 def _reduce(g: Recorder, kind: str, x: Value, axes: Ints, keepdims: int, p: float) -> Value:
     """Over ``axes``, or all where there are none."""
     pool = _POOLS.get(kind)
@@ -36,6 +43,8 @@ def _reduce(g: Recorder, kind: str, x: Value, axes: Ints, keepdims: int, p: floa
     if pool is not None and x.ndim > 3 and counted == list(range(2, x.ndim)) and x.dtype.kind == "f" and 0 not in x.shape[2:]:
         y = g.append(pool(), x)
         return y if keepdims else g.append(Flatten(1), y)
+    if kind in _OF_REAL and x.dtype.kind != "f":  # a logarithm cut off
+        return cast(g, _reduce(g, kind, cast(g, x, np.dtype(np.float64)), axes, keepdims, p), x.dtype)
     return g.append(Reduce(kind, axes, bool(keepdims), p=p), x)
 
 
@@ -51,6 +60,8 @@ def _by_input(kind: str, p: float = 2.0) -> Record:
         dims = () if axes is None else g.ints(axes, "axes")
         if dims or not noop_with_empty_axes:
             return _reduce(g, kind, x, dims, keepdims, p)
+        if kind == "log_sum" and x.dtype.kind != "f":
+            return _reduce(g, kind, g.append(Reshape((1, *x.shape)), x), (0,), 0, p)
         return g.append(Unary(_ALONE[kind]), x) if kind in _ALONE else x
 
     return record
