@@ -237,6 +237,9 @@ class Model:
         if not names:
             names = ("output",) if len(made) == 1 else tuple(f"output_{i}" for i in range(len(made)))
         graph.outputs = dict(zip(names, made))
+        graph.prune()  # what no output needs may mix a batch as it likes: so it is no layer either that can be asked for
+        kept = set(graph.nodes)
+        graph.layers = {name: v for name, v in graph.layers.items() if v.producer is None or v.producer in kept}
         if wanted is not None:
             known = {**graph.layers, **graph.outputs}
             for name in wanted:

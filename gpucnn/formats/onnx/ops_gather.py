@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ...ops.base import normalise_dim
 from .ops_shape import reshaped
 
 if TYPE_CHECKING:
-    from .recorder import Ints, Recorder
+    from .recorder import Recorder
 
 __all__ = ["Gather", "GatherElements", "GatherND", "Scatter", "ScatterElements", "ScatterND"]
 
@@ -35,21 +35,25 @@ def Gather(g: Recorder, x: Value, indices: Value, *, axis: int = 0) -> Value:
             f"gather: indices must lie in [{-size}, {size - 1}] for axis {dim}, got {places.min()} to {places.max()} (x {x.spec})"
         )
     places = np.where(places < 0, places + size, places)
-    evenly = _evenly(tuple(places.reshape(-1).tolist())) if places.ndim < 2 else None
+    evenly = _evenly(places.reshape(-1))
     if evenly is None:
         return g.append(GatherOp(dim), x, indices)
     start, stop, step = evenly
-    y = g.append(SliceOp((start,), (stop if stop >= 0 else -size - 1,), (dim,), (step,)), x)
-    return y if places.ndim else reshaped(g, y, (*x.shape[:dim], *x.shape[dim + 1 :]))
+    if evenly != (0, size, 1):
+        y = g.append(SliceOp((start,), (stop if stop >= 0 else -size - 1,), (dim,), (step,)), x)
+    else:
+        y = x
+    return reshaped(g, y, (*x.shape[:dim], *places.shape, *x.shape[dim + 1 :]))
 
 
-def _evenly(places: Ints) -> tuple[int, int, int] | None:
+def _evenly(places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[int, int, int] | None:
     """Start, stop and step where places follow one another evenly: a slice then takes them, often without a copy."""
-    if not places:
+    if not places.size:
         return None
-    step = places[1] - places[0] if len(places) > 1 else 1
-    stop = places[-1] + (1 if step > 0 else -1)
-    return (places[0], stop, step) if step and places == tuple(range(places[0], stop, step)) else None
+    first, last = int(places[0]), int(places[-1])
+    step = int(places[1]) - first if places.size > 1 else 1
+    stop = last + (1 if step > 0 else -1)
+    return (first, stop, step) if step and np.array_equal(places, np.arange(first, stop, step)) else None
 
 
 def GatherElements(g: Recorder, x: Value, indices: Value, *, axis: int = 0) -> Value:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .recorder import Ints, Recorder
 
 __all__ = [
-    "CenterCropPad", "Concat", "Concat_4", "Expand", "Pad", "Pad_2", "Pad_11", "Slice", "Slice_10", "Split", "Split_2", "Split_13",
-    "Split_18", "Tile", "Tile_6",
+    "CenterCropPad", "Concat", "Concat_4", "Expand", "Pad", "Pad_2", "Pad_11", "Pad_18", "Slice", "Slice_10", "Split", "Split_2",
+    "Split_13", "Split_18", "Tile", "Tile_6",
 ]  # fmt: skip
 
 
@@ -145,7 +145,11 @@ def Pad_2(g: Recorder, x: Value, *, pads: Ints, mode: str = "constant", value: f
     return _padded(g, x, pads, range(x.ndim), mode, value)
 
 
-def Pad_11(g: Recorder, x: Value, pads: Value, value: Value | None = None, axes: Value | None = None, *, mode: str = "constant") -> Value:
+def Pad_11(g: Recorder, x: Value, pads: Value, value: Value | None = None, *, mode: str = "constant") -> Value:
+    return Pad_18(g, x, pads, value, mode=mode)
+
+
+def Pad_18(g: Recorder, x: Value, pads: Value, value: Value | None = None, axes: Value | None = None, *, mode: str = "constant") -> Value:
     dims = range(x.ndim) if axes is None else each_once("pad", g.ints(axes, "axes"), x.ndim)
     filling = 0.0
     if mode == "constant" and value is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,8 +60,14 @@ def _from_corner(g: Recorder, x: Value, scales: Floats, mode: str) -> Value:
     way, dims = ResizeOp((), (), mode=modes[mode], coordinates="asymmetric", nearest="floor"), tuple(range(x.ndim))
     if way.mode == "linear":
         return _by_scales(g, x, way, dims, scales)
-    x = _by_scales(g, x, replace(way, nearest="ceil"), dims, tuple(min(s, 1.0) for s in scales))
-    return _by_scales(g, x, way, dims, tuple(max(s, 1.0) for s in scales))
+    sizes = _whole(x.shape, scales)
+    if sizes == x.shape:
+        return x
+    shorter = [i for i in dims if scales[i] < 1]
+    for at, nearest in ((shorter, "ceil"), ([i for i in dims if i not in shorter], "floor")):
+        by = tuple(_meant(scales[i]) for i in at)
+        x = _resized(g, x, replace(way, nearest=nearest), tuple(at), tuple(sizes[i] for i in at), by)
+    return x
 
 
 # -- from opset 11
@@ -91,9 +98,7 @@ def Resize_11(
     if factors:
         return _by_scales(g, x, way, dims, factors)
     old = tuple(x.shape[d] for d in dims)
-    if 0 in old:
-        return _resized(g, x, way, dims, wanted, None)
-    if keep_aspect_ratio_policy == "stretch":
+    if keep_aspect_ratio_policy == "stretch" or 0 in old:
         return _resized(g, x, way, dims, wanted, None)
     return _resized(g, x, way, dims, *aspect_sizes(keep_aspect_ratio_policy, old, wanted))
 
@@ -105,15 +110,35 @@ def _floats(g: Recorder, x: Value, what: str) -> Floats:
     return tuple(array.reshape(-1).tolist())
 
 
+def _whole(old: Ints, scales: Floats) -> Ints:
+    """Sizes cut off to whole numbers; in float32, as by ONNX's shape inference: 10·0.7 is 7 there, and a little less in float64.
+
+    The text multiplies by the part that ``roi`` shows, too; neither shape inference, ONNX Runtime nor the evaluator does.
+    """
+    if not all(0 < s < np.inf for s in scales):
+        raise ShapeError(f"resize: scales must be above 0 and finite, got {scales}")
+    return tuple(int(np.float32(n) * np.float32(s)) for n, s in zip(old, scales))
+
+
 def _by_scales(g: Recorder, x: Value, way: ResizeOp, dims: Ints, scales: Floats) -> Value:
-    """Sizes cut off to whole numbers; in float32, as by ONNX's shape inference: 10·0.7 is 7 there, and a little less in float64."""
-    if not all(s > 0 for s in scales):
-        raise ShapeError(f"resize: scales must be above 0, got {scales}")
-    shares = way.roi or ((0.0, 1.0),) * len(dims)
-    sizes = tuple(
-        int(np.float32(x.shape[d]) * np.float32(last - first) * np.float32(s)) for d, s, (first, last) in zip(dims, scales, shares)
-    )
+    old = tuple(x.shape[d] for d in dims)
+    sizes = _whole(old, scales)
+    if sizes == old and not way.roi:
+        return x  # 1.2 times 4 is 4: the text's scale, of the lengths, is then 1
+    scales = tuple(map(_meant, scales))
+    full = [n * s for n, s in zip(old, scales)]
+    if way.coordinates == "align_corners" and way.mode != "nearest" and not way.antialias and list(sizes) != full:
+        # ONNX's text puts the last element of the result on the last one of x. Its test data has there what the place n·scale − 1 would
+        # show, which need not be whole: with weights between elements that decides.
+        scales = tuple((f - 1) / (n - 1) if f > 1 and n > 1 else 1.0 for f, n in zip(full, old))
+        way = replace(way, coordinates="asymmetric")
     return _resized(g, x, way, dims, sizes, scales)
+
+
+def _meant(scale: float) -> float:
+    """The simplest fraction that is this float32: 0.3 in float32 is more than 3/10, and places that should be whole would fall short."""
+    simple = float(Fraction(scale).limit_denominator(1000))
+    return simple if np.float32(simple) == np.float32(scale) else scale
 
 
 def _resized(g: Recorder, x: Value, way: ResizeOp, dims: Ints, sizes: Ints, scales: Floats | None) -> Value:

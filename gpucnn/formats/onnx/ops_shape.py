@@ -23,6 +23,10 @@ __all__ = ["Flatten", "Reshape", "Reshape_5", "Squeeze", "Squeeze_13", "Transpos
 def reshaped(g: Recorder, x: Value, shape: Iterable[int]) -> Value:
     """x in a shape without −1; as a flattening where it is one, which passes know how to do without moving anything."""
     shape = tuple(shape)
+    while x.producer is not None and isinstance(x.producer.op, (ReshapeOp, FlattenOp)):
+        before = x.producer.inputs[0]  # of two reshapes the first does not matter
+        assert before is not None
+        x = before
     if shape == x.shape:
         return x
     if len(shape) == 2 and x.ndim > 2 and shape[0] == x.shape[0]:
