@@ -312,10 +312,3 @@ def test_sizes_that_keep_the_aspect():
     assert aspect_sizes("stretch", (10, 20), (5, 5))[0] == (5, 5)
     assert aspect_sizes("not_larger", (10, 20), (5, 5))[0] == (3, 5)  # 2.5 rounds up
     assert aspect_sizes("not_smaller", (10, 20), (5, 5)) == ((5, 10), (0.5, 0.5))
-
-
-@pytest.mark.parametrize(("coordinates", "line"), [("align_corners", [1, 4]), ("align_corners_by_scale", [1, 1 + 3 / 1.4])])
-def test_corners_of_a_result_that_is_no_whole_number_long(coordinates, line):
-    """Four elements by 0.6 are 2.4: ONNX's example resize_downsample_scales_linear_align_corners, and what ONNX Runtime makes of it."""
-    op = Resize((0, 1), (1, 2), (0.6, 0.6), mode="linear", coordinates=coordinates)
-    np.testing.assert_allclose(op.reference(np, f32([[1, 2, 3, 4], [5, 6, 7, 8]]))[0], [line], rtol=1e-6)

@@ -45,12 +45,6 @@ class Axis(NamedTuple):
         return np.zeros_like(i) + (first + last) / 2 if self.out == 1 else first + i * (last - first) / (self.out - 1)
 
 
-def _corners_by_scale(axis: Axis, i: Floats) -> Floats:
-    """The result counts as ``size·scale`` elements long, though its own are fewer: ONNX's reference evaluator."""
-    full = axis.out if axis.scale is None else axis.size * axis.scale
-    return axis.along(0.0, (axis.size - 1) * (axis.out - 1) / (full - 1), i) if axis.out > 1 else 0 * i
-
-
 def _symmetric(axis: Axis, i: Floats) -> Floats:
     """The middle of the result shows the middle of x, whatever was cut off to make its size whole."""
     full = axis.out if axis.scale is None else axis.size * axis.scale
@@ -62,14 +56,11 @@ COORDINATES: dict[str, Callable[[Axis, Floats], Floats]] = {
     "half_pixel_symmetric": _symmetric,
     "pytorch_half_pixel": lambda axis, i: axis.back(i + 0.5) - 0.5 if axis.out > 1 else 0 * i,
     "align_corners": lambda axis, i: axis.along(0.0, axis.size - 1, i) if axis.out > 1 else 0 * i,
-    "align_corners_by_scale": _corners_by_scale,
     "asymmetric": lambda axis, i: axis.back(i),
     "tf_half_pixel_for_nn": lambda axis, i: axis.back(i + 0.5),
     "tf_crop_and_resize": lambda axis, i: axis.along(axis.roi[0] * (axis.size - 1), axis.roi[1] * (axis.size - 1), i),
 }
-"""By ONNX's name of the mode: the place of x that element i of the result shows. What ``align_corners`` means where ``size·scale`` is no
-whole number is disputed: the result's last element shows x's last one in PyTorch and ONNX Runtime, and with ``_by_scale`` what a result of
-that fractional length would."""
+"""By ONNX's name of the mode: the place of x that element i of the result shows."""
 
 _NEAREST: dict[str, Callable[[Floats], Floats]] = {
     "round_prefer_floor": lambda place: np.ceil(place - 0.5),

@@ -44,10 +44,12 @@ def _put(xp: Any, op: ScatterElements | ScatterND, x: Array, places: Array, upda
     Equal places take turns, so that each turn meets every row once at most: what comes out depends on no order of execution.
     """
     dtype, found = x.dtype, SCATTERED[op.reduction]
+    if not len(places):
+        return x.copy()
     order = xp.argsort(places, kind="stable")
     places, updates = places[order], updates[order]
     others = places[1:] != places[:-1]
-    end = xp.ones(min(1, len(places)), dtype=bool)
+    end = xp.ones(1, dtype=bool)
     if found is None:
         last = xp.concatenate([others, end])
         cells = x.copy()

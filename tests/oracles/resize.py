@@ -22,7 +22,6 @@ def resize(op: Resize, x: Any) -> tuple[Any, ...]:
         if op.roi:
             roi[dim % x.ndim], roi[dim % x.ndim + x.ndim] = op.roi[i]
         sizes[dim] = op.sizes[i]
-    coordinates = op.coordinates.removesuffix("_by_scale")  # so the evaluator reads the other
     given = (np.asarray(scales), None) if op.scales else (None, ints(*sizes))
     if op.mode == "cubic" and x.size:  # asked directly: the attribute a is a float32, in which NumPy then computes the weights
         weights = _cubic_coeffs_antialias if op.antialias else _cubic_coeffs
@@ -30,13 +29,13 @@ def resize(op: Resize, x: Any) -> tuple[Any, ...]:
             _interpolate_nd(
                 x.astype(np.float64), lambda ratio, scale: weights(ratio, scale, op.cubic_a), None if op.scales else sizes,
                 np.asarray(scales) if op.scales else None, roi=np.asarray(roi), exclude_outside=op.exclude_outside,
-                coordinate_transformation_mode=coordinates, extrapolation_value=op.extrapolation,
+                coordinate_transformation_mode=op.coordinates, extrapolation_value=op.extrapolation,
             ),
         )  # fmt: skip
     fields = {"antialias": int(op.antialias), "exclude_outside": int(op.exclude_outside), "extrapolation_value": op.extrapolation}
     return onnx(
         "Resize", x, np.asarray(roi), *given, mode=op.mode, nearest_mode=op.nearest,
-        coordinate_transformation_mode=coordinates, keep_aspect_ratio_policy="stretch", **fields,
+        coordinate_transformation_mode=op.coordinates, keep_aspect_ratio_policy="stretch", **fields,
     )  # fmt: skip
 
 
@@ -54,8 +53,6 @@ def _place(op: Resize, i: int, n: int, out: int, scale: float, roi: tuple[float,
             return (i + 0.5) / scale - 0.5 if out > 1 else 0.0
         case "align_corners":
             return i * (n - 1) / (out - 1) if out > 1 else 0.0
-        case "align_corners_by_scale":
-            return i * (n - 1) / (full - 1) if out > 1 else 0.0
         case "asymmetric":
             return i / scale
         case "tf_half_pixel_for_nn":
