@@ -9,17 +9,30 @@ import numpy as np
 import pytest
 from onnx import defs, helper
 
-from gpucnn.formats.onnx import ops_activation, ops_conv, ops_dense, ops_norm, ops_pool
+from gpucnn.formats.onnx import (
+    ops_activation,
+    ops_conv,
+    ops_dense,
+    ops_gather,
+    ops_moving,
+    ops_norm,
+    ops_pool,
+    ops_resize,
+    ops_shape,
+)
 from gpucnn.formats.onnx.registry import find
 
-MODULES = (ops_activation, ops_conv, ops_dense, ops_norm, ops_pool)
+MODULES = (ops_activation, ops_conv, ops_dense, ops_gather, ops_moving, ops_norm, ops_pool, ops_resize, ops_shape)
 NAMES = {re.sub(r"_\d+$", "", name) for module in MODULES for name in module.__all__}
 SCHEMAS = [s for s in defs.get_all_schemas_with_history() if s.domain == "" and s.name in NAMES]
 KINDS = {"INT": "int", "FLOAT": "float", "STRING": "str", "INTS": "Ints", "FLOATS": "Floats"}
-OPTIONAL_HERE = {("BatchNormalization", 1, "consumed_inputs"), ("Gemm", 7, "C"), ("Gemm", 9, "C")}
+OPTIONAL_HERE = {
+    ("BatchNormalization", 1, "consumed_inputs"), ("Gemm", 7, "C"), ("Gemm", 9, "C"),
+    ("Resize", 11, "roi"), ("Resize", 11, "scales"),
+}  # fmt: skip
 """What a file must have for ONNX, and may lack for us."""
 
-REQUIRED_HERE = {("LpPool", 1, "kernel_shape")}
+REQUIRED_HERE = {("LpPool", 1, "kernel_shape"), ("Reshape", 1, "shape")}
 """The other way round: without it there is no saying what it means."""
 
 
