@@ -81,6 +81,7 @@ def test_three_axes_one_after_the_other():
     lambda x: (lambda y: (made(Reduce("amax", (2,), True), y), y))(made(Reduce("amax", (3,), True), x)),
     lambda x: (lambda y: (made(Reduce("amax", (2,), True), y), F.sin(y)))(made(Reduce("amax", (3,), True), x)),
     lambda x: F.cast(made(Reduce("mean", (2, 3), dtype="float64"), x), "float32"),
+    lambda x: made(Reduce("amax", (2,), True, "float32"), made(Reduce("amax", (3,), True, "int32"), x)),
 ])  # fmt: skip
 def test_another_reduction_stays(forward):
     graph = record(forward, X_SHAPE)
@@ -123,6 +124,8 @@ def test_rounding_up_and_counting_padding_make_no_difference_where_there_is_none
 @pytest.mark.parametrize("forward", [
     lambda x: F.avg_pool2d(x, (5, 6)),
     lambda x: F.avg_pool2d(x, (5, 7), 1, (1, 0)),
+    lambda x: F.avg_pool2d(x, (5, 7), 3, (1, 0)),
+    lambda x: F.max_pool2d(x, (5, 7), 3, (1, 0)),
     lambda x: F.avg_pool2d(x, (5, 7), 1, "same"),
     lambda x: F.avg_pool2d(x, (5, 7), divisor_override=3),
     lambda x: F.max_pool2d(x, (5, 7), 1, (2, 3)),

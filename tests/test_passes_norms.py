@@ -377,6 +377,10 @@ def test_a_norm_that_is_written_out():
     lambda x: x / F.maximum(x.graph.append(Reduce("norm", (1, 2), keepdim=True), (x,))[0], 0.5),
     lambda x: (lambda n: (x / F.maximum(n, 0.5), n))(norm(x)),
     lambda x: norm(x) / F.maximum(norm(x), 0.5),
+    lambda x: x / F.maximum(norm(x), np.full((1, 1, 1, 1, 1), 0.5, np.float32)),
+    lambda x: x / F.maximum(norm(x, 0.0), 0.5),
+    lambda x: x / F.maximum(norm(x, -float("inf")), 0.5),
+    lambda x: x * F.rsqrt(F.maximum(F.sum(x * x, 1, True), -0.25)),
 ])  # fmt: skip
 def test_what_is_no_such_division_stays(form):
     assert "normalize" not in names(after(form))

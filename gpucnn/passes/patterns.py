@@ -172,8 +172,8 @@ def _reduced(kind: str) -> Callable[[Node], Mapping[str, Any] | None]:
         assert x is not None
         if kind == "mean" and isinstance(op, GlobalAvgPool):
             return {"axes": tuple(range(2, x.ndim))}
-        if not isinstance(op, Reduce) or op.kind != kind or not op.keepdim or op.dtype not in (None, x.dtype.name):
-            return None
+        if not isinstance(op, Reduce) or op.kind != kind or not op.keepdim:
+            return None  # one in another type does not meet x again without a cast
         return {"axes": op.axes(x.ndim), "p": op.p} if kind == "norm" else {"axes": op.axes(x.ndim)}
 
     return reads

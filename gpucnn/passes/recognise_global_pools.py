@@ -42,9 +42,8 @@ def _is_whole(node: Node) -> bool:
     x, op = node.inputs[0], node.op
     assert x is not None
     assert isinstance(op, (AvgPool, MaxPool, MinPool))
-    spread = any(d > 1 and k > 1 for d, k in zip(op.dilation, op.kernel_size))
     padded = any(p for pair in op.pads(x.spec) for p in pair)
-    return op.kernel_size == x.shape[2:] and not spread and not padded and node.outputs[0].spec.size == x.shape[0] * x.shape[1]
+    return op.kernel_size == x.shape[2:] and not padded and node.outputs[0].spec.size == x.shape[0] * x.shape[1]
 
 
 def _reduced(rewriting: Rewriting, node: Node) -> bool:

@@ -116,7 +116,7 @@ def _standard(rewriting: Rewriting, node: Node) -> bool:
         x, axes, eps = found["x"], found["axes"], found["eps"]
         bare = _Scaled(found.nodes, node, found.names.get("weight"), found.names.get("bias"))
         forms = _forms(x, axes, eps, centred)
-        for scaled in _scaled(rewriting, bare, x):
+        for scaled in _scaled(rewriting, bare):
             for form in forms:
                 weight, bias = form.fit(scaled.weight), form.fit(scaled.bias)
                 if (weight is None) == (scaled.weight is None) and (bias is None) == (scaled.bias is None):
@@ -125,7 +125,7 @@ def _standard(rewriting: Rewriting, node: Node) -> bool:
     return False
 
 
-def _scaled(rewriting: Rewriting, bare: _Scaled, x: Value) -> list[_Scaled]:
+def _scaled(rewriting: Rewriting, bare: _Scaled) -> list[_Scaled]:
     """With the multiplication and addition behind it, as far as there are some and none is in it: the most first."""
     found = [bare]
     if bare.weight is not None or bare.bias is not None:
@@ -133,7 +133,7 @@ def _scaled(rewriting: Rewriting, bare: _Scaled, x: Value) -> list[_Scaled]:
     for kind in ("mul", "add"):
         before = found[0]
         reader = rewriting.only_reader(before.last.outputs[0])
-        if reader is None or reader.op != Binary(kind) or reader.outputs[0].shape != x.shape:
+        if reader is None or reader.op != Binary(kind):
             continue
         constant = next((v for v in reader.inputs if v is not None and v.is_constant), None)
         if constant is not None:
@@ -210,7 +210,7 @@ def _group_norm(rewriting: Rewriting, node: Node) -> bool:
         case _:
             return False
     form = _Form(GroupNorm(groups, eps), tuple(size if a == 1 else 1 for a, size in enumerate(x.shape)), 0)
-    for scaled in _scaled(rewriting, _Scaled(frozenset({inner, before}), node), x):
+    for scaled in _scaled(rewriting, _Scaled(frozenset({inner, before}), node)):
         w, b = form.fit(scaled.weight), form.fit(scaled.bias)
         if (w is None) == (scaled.weight is None) and (b is None) == (scaled.bias is None):
             _put(rewriting, scaled, form, (x, *_together(rewriting.graph, gain, shift, w, b)))
