@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..graph import Graph, Node, Value
-from ..ops import Activation, BatchNorm, Binary, Conv, ConvTranspose, Gather, Linear, MatMul, Op, Reshape, Transpose
+from ..ops import Activation, BatchNorm, Binary, Conv, ConvTranspose, Gather, Linear, MatMul, Op, Order, Reshape, Transpose
 from .cut import INFINITE, Network
 from .permuted import Dims, composed, inverse, moves_nothing, permuted_op
 from .walk import rewrite
@@ -24,8 +25,9 @@ _FUSED = (Activation, Binary)
 _CHAIN = 4
 """So many of them are looked back over."""
 
-_ONE, _BETWEEN = 1 << 20, 1
-"""What a transposition costs, and what more where it keeps a step from being fused: as good as nothing, but it decides between equals."""
+_ONE, _VIEW, _BETWEEN = 1 << 20, 2, 1
+"""What a transposition costs; what one that merely renames the axes of memory; what more where it keeps the nearest steps from being
+fused, by how near they are. Views are put in where that lets steps be fused, copies never."""
 
 
 def cancel_transposes(graph: Graph) -> None:
@@ -42,7 +44,7 @@ def cancel_transposes(graph: Graph) -> None:
     """
     if not any(isinstance(node.op, Transpose) for node in graph.nodes):
         return
-    before = _cost(graph)[0]
+    before = _cost(graph).count
     _merge(graph)
     tried: set[Dims] = set()
     while True:
@@ -53,7 +55,7 @@ def cancel_transposes(graph: Graph) -> None:
             tried.clear()
         else:
             tried.add(orders[0])
-    left = _cost(graph)[0]
+    left = _cost(graph).count
     _reshape_where_nothing_moves(graph)
     if before > left:
         graph.note("transposes cancelled", before - left)
@@ -78,24 +80,77 @@ def _orders(graph: Graph) -> list[Dims]:
     return list(found)
 
 
-def _cost(graph: Graph) -> tuple[int, int]:
-    """Transpositions that move elements; steps that they keep from being fused, the nearest counted most."""
-    moving = [node for node in graph.nodes if _moving(node) is not None]
+@dataclass(frozen=True)
+class _Cost:
+    """What transpositions cost: those that move elements; all of them; steps that they keep from being fused, the nearest counted most."""
+
+    moving: int
+    count: int
+    between: int
+
+    def is_below(self, other: _Cost) -> bool:
+        if self.count > other.count and self.between >= other.between:
+            return False
+        return (self.moving, self.total) < (other.moving, other.total)
+
+    @property
+    def total(self) -> int:
+        return _VIEW * self.count + _BETWEEN * self.between
+
+
+def _cost(graph: Graph) -> _Cost:
     readers = graph.users()
-    between = (_fuses(node.inputs[0]) for node in moving for r in set(readers.get(node.outputs[0], ())) if isinstance(r.op, _FUSED))
-    return len(moving), sum(between)
+    orders = _likely_orders(graph)
+    moving, count, between = 0, 0, 0
+    for node in graph.nodes:
+        dims, x = _moving(node), node.inputs[0] if node.inputs else None
+        if dims is None or x is None:
+            continue
+        count += 1
+        moving += not _renames(dims, orders.get(x, "logical"))
+        after = readers.get(node.outputs[0], ())
+        if len(after) == 1 and isinstance(after[0].op, _FUSED):
+            between += _fuses(x, readers)
+    return _Cost(moving, count, between)
 
 
-def _fuses(value: Value | None) -> int:
-    """How near the op is that would take in a step behind the value, over other such steps; 0 where there is none."""
+def _likely_orders(graph: Graph) -> dict[Value, Order]:
+    """In which order in memory values will be: maps channels last, and what is computed of them."""
+    orders: dict[Value, Order] = {v: v.order for v in graph.inputs.values()}
+    for node in graph.nodes:
+        dims, layout = _dims(node), node.op.layout
+        order: Order = "channels_last" if layout == "spatial" else "logical"
+        if dims is not None and node.inputs[0] is not None:
+            order = "channels_last" if _is_first(dims) and orders.get(node.inputs[0]) != "channels_last" else "logical"
+        elif layout in ("pointwise", "axiswise") and any(orders.get(v) == "channels_last" for v in node.inputs if v is not None):
+            order = "channels_last"
+        orders.update(dict.fromkeys(node.outputs, order))
+    return orders
+
+
+def _is_first(dims: Dims) -> bool:
+    """Whether the last axis becomes that of channels."""
+    return len(dims) >= 3 and dims == (0, len(dims) - 1, *range(1, len(dims) - 1))
+
+
+def _renames(dims: Dims, order: Order) -> bool:
+    """Whether a transposition only says anew in which order the axes of memory are counted."""
+    return _is_first(dims) if order == "logical" else _is_first(inverse(dims))
+
+
+def _fuses(value: Value | None, readers: Mapping[Value, Sequence[Node]]) -> int:
+    """How near the op is that would take in a step behind the value, over other such steps; 0 where there is none.
+
+    What others read too is taken in by nothing.
+    """
     for near in range(_CHAIN, 0, -1):
-        if value is None or value.producer is None:
+        if value is None or value.producer is None or len(readers.get(value, ())) != 1:
             return 0
         if isinstance(value.producer.op, _FUSES):
             return near
         if not isinstance(value.producer.op, _FUSED):
             return 0
-        value = value.producer.inputs[0]
+        value = next((v for v in value.producer.inputs if v is not None and not v.is_constant), None)
     return 0
 
 
@@ -142,7 +197,7 @@ def _shift(graph: Graph, dims: Dims) -> bool:
     before = _cost(graph)
     _Shifting(graph, dims, {node: able[node] for node in chosen}).run()
     _merge(graph)
-    if _cost(graph) < before:
+    if _cost(graph).is_below(before):
         return True
     kept.restore()
     return False
@@ -173,7 +228,8 @@ def _chosen(graph: Graph, dims: Dims, able: dict[Node, Op]) -> list[Node]:
             side: Any = producer
         else:  # behind a transposition that undoes dims the transposed value is there already
             side = "source" if before is not None and composed(before, dims) == tuple(range(len(dims))) else "sink"
-        fuses = _fuses(producer.inputs[0] if side == "source" and producer is not None else value)
+        alone = len(readers.get(value, ())) == 1
+        fuses = alone and _fuses(producer.inputs[0] if side == "source" and producer is not None else value, readers)
         after: set[Any] = {"sink"} if value in asked else set()
         for node in readers.get(value, ()):
             if _dims(node) in (None, dims):  # another transposition takes the value from either side
@@ -187,8 +243,10 @@ def _chosen(graph: Graph, dims: Dims, able: dict[Node, Op]) -> list[Node]:
             net.add(once, reader, INFINITE)
             net.add(reader, back, INFINITE)
         if after:
-            net.add(side, once, _ONE)
-            net.add(back, side, _ONE)
+            renamed = _is_first(dims) or _is_first(inverse(dims))
+            cost = _VIEW if renamed and producer is not None and value not in asked else _ONE
+            net.add(side, once, cost)
+            net.add(back, side, cost)
     found = net.source_side("source", "sink")
     return [node for node in able if node in found]
 
