@@ -51,9 +51,8 @@ print(json.dumps({"import": imported - start, "load": loaded - imported, "first"
 
 
 def measure(file: Path, who: str) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(file), who], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", CHILD, str(file), who], capture_output=True, text=True, check=True, env=environment)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
