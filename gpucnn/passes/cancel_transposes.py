@@ -170,9 +170,12 @@ def _merge(graph: Graph) -> None:
         x, dims = node.inputs[0] if node.inputs else None, _dims(node)
         if x is None or dims is None:
             return None
-        first = _dims(x.producer)
-        if first is not None and x.producer is not None and x.producer.inputs[0] is not None:
-            x, dims = x.producer.inputs[0], composed(first, dims)
+        first, source = _dims(x.producer), x.producer.inputs[0] if x.producer is not None and x.producer.inputs else None
+        both = None if first is None else composed(first, dims)
+        if both is None or source is None or (moves_nothing(x.shape, dims) and not moves_nothing(source.shape, both)):
+            first = None  # alone it moves nothing; instead of both it would, and the first may have other readers
+        else:
+            x, dims = source, both
         if dims == tuple(range(len(dims))):
             return (x,)
         if (x, dims) not in known:
