@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from truth import Planned
+from truth import Planned, draw_feeds, record, verify
 
 from gpucnn.graph import Graph, Value
 from gpucnn.ops import Transpose
+from gpucnn.passes import alias_buffers, assign_layouts
 from gpucnn.passes.permuted import moves_nothing
 
 MOVING = ("reorder", "permute", "reshape", "flatten", "cat", "slice", "expand", "tile", "identity", "channel_shuffle")
@@ -52,3 +53,24 @@ def assert_same_bits(got: Mapping[str, Any], expected: Mapping[str, Any]) -> Non
         assert got[name].dtype == y.dtype
         assert got[name].shape == y.shape
         assert np.ascontiguousarray(got[name]).tobytes() == np.ascontiguousarray(y).tobytes(), f"output {name!r} differs"
+
+
+def after(
+    forward: Callable[..., Any], *passes: Callable[[Graph], None], shapes: Any = ((2, 5, 7, 4),), exact: bool = True, bounded: bool = True
+) -> Graph:
+    """The graph after some passes alone. By reference its values are the same, bit by bit; in a plan, as close as any to the true ones.
+
+    Not ``exact``: a sum runs in another order. Not ``bounded``: what is compared has no bound.
+    """
+    graph = record(forward, *shapes)
+    feeds = draw_feeds(graph)
+    expected = by_reference(graph, feeds)
+    for one in passes:
+        one(graph)
+    graph.check()
+    if exact:
+        assert_same_bits(by_reference(graph, feeds), expected)
+    if bounded:
+        verify(record(forward, *shapes), passes=(*passes, assign_layouts, alias_buffers))
+        verify(record(forward, *shapes))
+    return graph

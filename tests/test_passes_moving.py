@@ -8,16 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from moving import assert_same_bits, by_reference, transposes
+from moving import after, assert_same_bits, by_reference, transposes
 from truth import draw_feeds, record, verify
 
 from gpucnn import functional as F
 from gpucnn.errors import ShapeError
 from gpucnn.graph import Graph
-from gpucnn.ops import ChannelShuffle, Concat, DepthToSpace, Op, SpaceToDepth
 from gpucnn.passes import (
-    alias_buffers,
-    assign_layouts,
     cancel_transposes,
     drop_expands,
     find_shuffles,
@@ -32,7 +29,6 @@ from gpucnn.spec import Spec
 RNG = np.random.default_rng(11)
 NHWC = (2, 5, 7, 4)
 NCHW = (2, 4, 5, 7)
-LAY_OUT = (assign_layouts, alias_buffers)
 
 
 def w(*shape: int):
@@ -53,25 +49,6 @@ def conv(x, k=4, kernel=3, **fields):
 
 def names(graph: Graph) -> list[str]:
     return [node.op.name for node in graph.nodes]
-
-
-def after(forward, *passes, shapes=(NHWC,), exact=True, bounded=True) -> Graph:
-    """The graph after some passes alone. By reference its values are the same, bit by bit; in a plan, as close as any to the true ones.
-
-    Not ``exact``: a sum runs in another order. Not ``bounded``: what is compared has no bound.
-    """
-    graph = record(forward, *shapes)
-    feeds = draw_feeds(graph)
-    expected = by_reference(graph, feeds)
-    for one in passes:
-        one(graph)
-    graph.check()
-    if exact:
-        assert_same_bits(by_reference(graph, feeds), expected)
-    if bounded:
-        verify(record(forward, *shapes), passes=(*passes, *LAY_OUT))
-        verify(record(forward, *shapes))
-    return graph
 
 
 # -- cancel_transposes
@@ -415,191 +392,3 @@ def test_no_cut_is_cheaper(edges):
     every = [{0, *(k for k in range(1, 5) if bits >> k & 1)} for bits in range(32)]
     assert cost(found) == min(map(cost, every))
     assert len(found) == min(len(side) for side in every if cost(side) == cost(found))
-
-
-# -- find_shuffles
-
-
-def shuffled(x, groups):
-    n, c, h, width = x.shape
-    return F.reshape(F.permute(F.reshape(x, (n, groups, c // groups, h, width)), (0, 2, 1, 3, 4)), (n, -1, h, width))
-
-
-def depth_to_space(x, b, mode):
-    n, depth, h, width = x.shape
-    c = depth // (b * b)
-    if mode == "CRD":
-        y = F.permute(F.reshape(x, (n, c, b, b, h, width)), (0, 1, 4, 2, 5, 3))
-    else:
-        y = F.permute(F.reshape(x, (n, b, b, c, h, width)), (0, 3, 4, 1, 5, 2))
-    return F.reshape(y, (n, c, h * b, width * b))
-
-
-def space_to_depth(x, b, mode):
-    n, c, h, width = x.shape
-    order = (0, 1, 3, 5, 2, 4) if mode == "CRD" else (0, 3, 5, 1, 2, 4)
-    return F.reshape(F.permute(F.reshape(x, (n, c, h // b, b, width // b, b)), order), (n, c * b * b, h // b, width // b))
-
-
-DEEP = (2, 12, 4, 6)
-
-
-@pytest.mark.parametrize(
-    ("forward", "op"),
-    [
-        (lambda x: shuffled(x, 2), ChannelShuffle(2)),
-        (lambda x: shuffled(x, 3), ChannelShuffle(3)),
-        (lambda x: shuffled(x, 6), ChannelShuffle(6)),
-        (lambda x: F.reshape(F.permute(F.reshape(x, (2, 4, 3, 24)), (0, 2, 1, 3)), DEEP), ChannelShuffle(4)),
-        (lambda x: F.reshape(F.permute(F.reshape(x, (2, 3, 4, 2, 12)), (0, 2, 1, 3, 4)), DEEP), ChannelShuffle(3)),
-        (lambda x: depth_to_space(x, 2, "CRD"), DepthToSpace(2, "CRD")),
-        (lambda x: depth_to_space(x, 2, "DCR"), DepthToSpace(2, "DCR")),
-        (lambda x: space_to_depth(x, 2, "CRD"), SpaceToDepth(2, "CRD")),
-        (lambda x: space_to_depth(x, 2, "DCR"), SpaceToDepth(2, "DCR")),
-    ],
-)
-@pytest.mark.parametrize("n", [1, 2])
-def test_a_shuffle_that_is_spelt_out_is_found(forward, op: Op, n):
-    def one(x):
-        return forward(F.cat([F.relu(x)] * (2 // n), 0)) if n == 1 else forward(F.relu(x))
-
-    graph = after(one, find_shuffles, shapes=((n, *DEEP[1:]),))
-    assert graph.nodes[-1].op == op
-    assert graph.notes["shuffles found"] == 1
-
-
-def test_a_shuffle_of_one_image_and_one_pixel():
-    graph = after(lambda x: shuffled(F.relu(x), 2), find_shuffles, shapes=((1, 8, 1, 1),))
-    assert [node.op for node in graph.nodes[1:]] == [ChannelShuffle(2)]
-
-
-@pytest.mark.parametrize(
-    "forward",
-    [
-        lambda x: F.reshape(F.permute(F.reshape(x, (2, 3, 4, 4, 6)), (0, 2, 1, 4, 3)), DEEP),
-        lambda x: F.reshape(F.permute(F.reshape(x, (2, 3, 4, 4, 6)), (1, 2, 0, 3, 4)), DEEP),
-        lambda x: F.reshape(F.permute(F.reshape(x, (2, 3, 4, 4, 6)), (0, 2, 1, 3, 4)), (2, 12, 24)),
-        lambda x: F.reshape(F.permute(F.reshape(x, (2, 12, 2, 2, 6)), (0, 1, 3, 2, 4)), DEEP),  # shuffles lines
-        lambda x: F.reshape(F.permute(F.reshape(x, (2, 3, 2, 2, 4, 6)), (0, 1, 4, 3, 5, 2)), (2, 3, 8, 12)),  # columns and lines changed
-        lambda x: F.reshape(F.permute(F.reshape(x, (2, 3, 4, 4, 6)), (0, 2, 1, 3, 4)), (4, 6, 4, 6)),
-    ],
-)
-def test_what_only_looks_like_a_shuffle_stays(forward):
-    graph = after(forward, find_shuffles, shapes=(DEEP,))
-    assert names(graph) == ["reshape", "permute", "reshape"]
-
-
-# -- merge_reshapes, drop_expands, merge_duplicates, join_concats
-
-
-@pytest.mark.parametrize(
-    ("forward", "left"),
-    [
-        (lambda x: F.reshape(F.reshape(x, (2, 140)), (10, 28)), ["reshape"]),
-        (lambda x: F.flatten(F.reshape(x, (2, 35, 4)), 1), ["reshape"]),
-        (lambda x: F.reshape(F.flatten(x, 1), NHWC), []),
-        (lambda x: F.unsqueeze(F.squeeze(F.amax(x, 1, keepdim=True), 1), 2), ["amax", "reshape"]),
-        (lambda x: F.squeeze(F.unsqueeze(F.unsqueeze(F.relu(x), 0), 2), (0, 2)), ["relu"]),
-        (lambda x: F.reshape(F.relu(F.reshape(x, (2, 140))), NHWC), ["reshape", "relu", "reshape"]),
-        (lambda x: (lambda y: (y, F.reshape(y, (10, 28))))(F.reshape(x, (2, 140))), ["reshape", "reshape"]),
-        (lambda x: F.reshape(x, NHWC), []),
-    ],
-)
-def test_reshapes_merge(forward, left):
-    assert names(after(forward, merge_reshapes)) == left
-
-
-@pytest.mark.parametrize(
-    ("forward", "left"),
-    [
-        (lambda x: x * F.expand(F.relu(x[:, :1, :1]), NHWC), ["slice", "relu", "mul"]),
-        (lambda x: F.expand(F.relu(x[:, :1]), NHWC) - x, ["slice", "relu", "sub"]),
-        (lambda x: x + F.expand(F.amax(x, 0), (2, 5, 7, 4)), ["amax", "add"]),
-        (lambda x: F.where(np.eye(7, 4) > 0, F.expand(x[:1], NHWC), x), ["slice", "where"]),
-        (lambda x: F.expand(x[:, :1], NHWC) + F.expand(x[:, :, :1], NHWC), ["slice", "slice", "add"]),
-        (lambda x: F.expand(x[:, :1], NHWC) + F.expand(x[:, 1:2], NHWC), ["slice", "slice", "expand", "add"]),
-        (lambda x: F.relu(F.expand(x[:, :1], NHWC)), ["slice", "expand", "relu"]),
-        (lambda x: x[:, :1] * F.expand(x[:, :1], NHWC), ["slice", "slice", "expand", "mul"]),
-    ],
-)
-def test_expansions_that_broadcasting_does_are_dropped(forward, left):
-    assert names(after(forward, drop_expands)) == left
-
-
-@pytest.mark.parametrize(
-    ("constant", "cut"),
-    [
-        (np.full(NHWC, 3, np.float32), (1, 1, 1, 1)),
-        (np.broadcast_to(w(4), NHWC).copy(), (1, 1, 1, 4)),
-        (np.full(NHWC, np.nan, np.float32), (1, 1, 1, 1)),
-        (np.full((7, 4), 3, np.float32), (1, 1)),
-        (np.float32(3), ()),
-        (np.where(np.arange(140).reshape(5, 7, 4) == 139, np.float32(-0.0), np.float32(0)), (5, 7, 4)),
-    ],
-)
-def test_constants_that_repeat_themselves_are_cut_down(constant, cut):
-    graph = after(lambda x: x * constant, drop_expands, bounded=not np.isnan(constant).any())
-    assert graph.nodes[0].inputs[1].shape == cut
-
-
-def test_a_constant_that_makes_the_result_large_stays():
-    graph = after(lambda x: x[:1] * np.full(NHWC, 3, np.float32), drop_expands)
-    assert graph.nodes[1].inputs[1].shape == NHWC
-
-
-def squares_twice(x):
-    return F.relu(x) * F.relu(x)
-
-
-@pytest.mark.parametrize(
-    ("forward", "left"),
-    [
-        (squares_twice, ["relu", "mul"]),
-        (lambda x: F.tanh(F.relu(x)) + F.tanh(F.relu(x)), ["relu", "tanh", "add"]),
-        (lambda x: (x + 1.0) * (x + 1.0), ["add", "mul"]),
-        (lambda x: (x + 1.0) * (x + 1.5), ["add", "add", "mul"]),
-        (lambda x: F.maximum(x, np.float32(0.0)) + F.maximum(x, np.float32(-0.0)), ["maximum", "maximum", "add"]),
-        (lambda x: F.leaky_relu(x, 0.1) + F.leaky_relu(x, 0.2), ["leaky_relu", "leaky_relu", "add"]),
-        (lambda x: F.pad(x, (1, 0), value=0.0) + F.pad(x, (1, 0), value=-0.0), ["pad", "pad", "add"]),
-        (lambda x: F.add(*F.chunk(F.relu(x), 2)) + F.add(*F.chunk(F.relu(x), 2)), ["relu", "slice", "slice", "add", "add"]),
-        (lambda x: (F.relu(x), F.relu(x)), ["relu"]),
-    ],
-)
-def test_what_is_computed_twice_is_computed_once(forward, left):
-    assert names(after(forward, merge_duplicates)) == left
-
-
-def test_large_constants_are_the_same_where_they_are_one_array():
-    weight = w(5, 7, 4)
-    assert names(after(lambda x: (x + weight) * (x + weight), merge_duplicates)) == ["add", "mul"]
-    assert names(after(lambda x: (x + weight) * (x + weight.copy()), merge_duplicates)) == ["add", "add", "mul"]
-
-
-def dense(x):
-    """DenseNet, as exporters write it: every layer concatenates all before it."""
-    parts = [F.relu(x)]
-    for _ in range(3):
-        parts.append(F.tanh(F.cat(parts, 1)[:, :1]))
-    return F.cat(parts, 1)
-
-
-@pytest.mark.parametrize(
-    ("forward", "parts"),
-    [
-        (dense, [1, 2, 2, 2]),
-        (lambda x: F.cat([*F.chunk(F.relu(x), 5, 1), x], 1), [2]),
-        (lambda x: F.cat([x, *F.chunk(F.tanh(x), 5, 1)], 1), [2]),
-        (lambda x: F.cat(F.chunk(F.relu(x), 5, 1), 1), []),
-        (lambda x: F.cat([*F.chunk(F.relu(x), 5, 1)[:4], x], 1), [5]),
-        (lambda x: F.cat([*F.chunk(F.relu(x), 5, 1)[::-1], x], 1), [6]),
-        (lambda x: F.cat(F.chunk(F.relu(x), 2, 0), 1), [2]),
-        (lambda x: F.cat([F.cat([x, F.relu(x)], 1), F.tanh(x)], 1), [2, 2]),
-        (lambda x: (F.cat([x, F.relu(x)], 1), F.cat([x, F.tanh(x)], 1)), [2, 2]),
-        (lambda x: (lambda y: (F.cat([x, y], 1), F.cat([x, y, x], 2)))(F.relu(x)), [2, 3]),
-        (lambda x: (lambda y: (F.cat([x, y], 1), F.cat([x, y, x], 1)))(F.relu(x)), [2, 2]),
-        (lambda x: (lambda y: (F.cat([x, y, y], 1), F.cat([x, y], 1)))(F.relu(x)), [3, 2]),
-    ],
-)
-def test_concatenations_read_wholes(forward, parts):
-    graph = after(forward, join_concats)
-    assert [len(node.inputs) for node in graph.nodes if isinstance(node.op, Concat)] == parts

@@ -19,11 +19,13 @@ from .fold_pads import fold_pads
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
 from .join_concats import join_concats
+from .join_parts import join_parts
 from .keep_reduced_axes import keep_reduced_axes
 from .lower_precision import lower_precision
 from .matmul_to_linear import matmul_to_linear
 from .merge_duplicates import merge_duplicates
 from .merge_reshapes import find_shuffles, merge_reshapes
+from .move_into_parts import move_into_parts
 from .recognise_activations import recognise_activations
 from .recognise_global_pools import recognise_global_pools
 from .recognise_norms import recognise_norms
@@ -48,11 +50,13 @@ __all__ = [
     "fuse_epilogues",
     "fuse_lookup",
     "join_concats",
+    "join_parts",
     "keep_reduced_axes",
     "lower_precision",
     "matmul_to_linear",
     "merge_duplicates",
     "merge_reshapes",
+    "move_into_parts",
     "recognise_activations",
     "recognise_global_pools",
     "recognise_norms",
@@ -81,6 +85,8 @@ SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     recognise_global_pools,  # behind norms, which are made of means too, and with the axes of maps in their places
     merge_reshapes,  # with those that transpositions and pools have become
     join_concats,
+    join_parts,
+    move_into_parts,  # before norms are folded: a convolution takes them in, a concatenation does not
     matmul_to_linear,  # before the folding: what is added behind a product becomes a bias, which a product has not
     fold_pads,  # before activations are fused: they say what no value lies below; before scales are folded: padding stands between
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution

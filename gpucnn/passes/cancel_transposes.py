@@ -25,9 +25,9 @@ _FUSED = (Activation, Binary)
 _CHAIN = 4
 """So many of them are looked back over."""
 
-_ONE, _VIEW, _BETWEEN = 1 << 20, 2, 1
-"""What a transposition costs; what one that merely renames the axes of memory; what more where it keeps the nearest steps from being
-fused, by how near they are. Views are put in where that lets steps be fused, copies never."""
+_ONE, _VIEW, _NOTHING, _BETWEEN = 1 << 20, 2, 1, 1
+"""What a transposition costs; what one that merely renames the axes of memory, and one that moves axes of size 1 alone; what more where it
+keeps the nearest steps from being fused, by how near they are. Views are put in where that lets steps be fused, copies never."""
 
 
 def cancel_transposes(graph: Graph) -> None:
@@ -65,16 +65,10 @@ def _dims(node: Node | None) -> Dims | None:
     return node.op.dims if node is not None and isinstance(node.op, Transpose) else None
 
 
-def _moving(node: Node) -> Dims | None:
-    """The dims of a transposition that moves elements."""
-    dims, x = _dims(node), node.inputs[0] if node.inputs else None
-    return None if dims is None or x is None or moves_nothing(x.shape, dims) else dims
-
-
 def _orders(graph: Graph) -> list[Dims]:
     """Dims that may bring values into the order that a transposition takes them from, or brings them to."""
     found: dict[Dims, None] = {}
-    for dims in map(_moving, graph.nodes):
+    for dims in map(_dims, graph.nodes):
         if dims is not None:
             found.update({inverse(dims): None, dims: None})
     return list(found)
@@ -82,11 +76,22 @@ def _orders(graph: Graph) -> list[Dims]:
 
 @dataclass(frozen=True)
 class _Cost:
-    """What transpositions cost: those that move elements; all of them; steps that they keep from being fused, the nearest counted most."""
+    """What transpositions cost.
 
-    moving: int
-    count: int
-    between: int
+    Attributes
+    ----------
+    moving : int
+        Those that move elements.
+    count, idle : int
+        Those that move axes longer than 1, and the others.
+    between : int
+        Steps that they keep from being fused, the nearest counted most.
+    """
+
+    moving: int = 0
+    count: int = 0
+    idle: int = 0
+    between: int = 0
 
     def is_below(self, other: _Cost) -> bool:
         if self.count > other.count and self.between >= other.between:
@@ -95,23 +100,26 @@ class _Cost:
 
     @property
     def total(self) -> int:
-        return _VIEW * self.count + _BETWEEN * self.between
+        return _VIEW * self.count + _NOTHING * self.idle + _BETWEEN * self.between
 
 
 def _cost(graph: Graph) -> _Cost:
     readers = graph.users()
     orders = _likely_orders(graph)
-    moving, count, between = 0, 0, 0
+    moving, count, idle, between = 0, 0, 0, 0
     for node in graph.nodes:
-        dims, x = _moving(node), node.inputs[0] if node.inputs else None
+        dims, x = _dims(node), node.inputs[0] if node.inputs else None
         if dims is None or x is None:
             continue
-        count += 1
-        moving += not _renames(dims, orders.get(x, "logical"))
+        if moves_nothing(x.shape, dims):
+            idle += 1
+        else:
+            count += 1
+            moving += not _renames(dims, orders.get(x, "logical"))
         after = readers.get(node.outputs[0], ())
         if len(after) == 1 and isinstance(after[0].op, _FUSED):
             between += _fuses(x, readers)
-    return _Cost(moving, count, between)
+    return _Cost(moving, count, idle, between)
 
 
 def _likely_orders(graph: Graph) -> dict[Value, Order]:
@@ -162,9 +170,12 @@ def _merge(graph: Graph) -> None:
         x, dims = node.inputs[0] if node.inputs else None, _dims(node)
         if x is None or dims is None:
             return None
-        first = _dims(x.producer)
-        if first is not None and x.producer is not None and x.producer.inputs[0] is not None:
-            x, dims = x.producer.inputs[0], composed(first, dims)
+        first, source = _dims(x.producer), x.producer.inputs[0] if x.producer is not None and x.producer.inputs else None
+        both = None if first is None else composed(first, dims)
+        if both is None or source is None or (moves_nothing(x.shape, dims) and not moves_nothing(source.shape, both)):
+            first = None  # alone it moves nothing; instead of both it would, and the first may have other readers
+        else:
+            x, dims = source, both
         if dims == tuple(range(len(dims))):
             return (x,)
         if (x, dims) not in known:
@@ -178,7 +189,8 @@ def _merge(graph: Graph) -> None:
 
 def _reshape_where_nothing_moves(graph: Graph) -> None:
     def change(node: Node) -> tuple[Value, ...] | None:
-        if _dims(node) is None or _moving(node) is not None:
+        dims, x = _dims(node), node.inputs[0] if node.inputs else None
+        if dims is None or x is None or not moves_nothing(x.shape, dims):
             return None
         return graph.insert(Reshape(node.outputs[0].shape), node.inputs, node.name, instead=node.outputs[0])
 
@@ -220,7 +232,7 @@ def _chosen(graph: Graph, dims: Dims, able: dict[Node, Op]) -> list[Node]:
     asked = set(graph.outputs.values())
     made: list[Value] = [*graph.inputs.values(), *(v for node in graph.nodes for v in node.outputs)]
     for value in made:
-        if value.ndim != len(dims) or moves_nothing(value.shape, dims):
+        if value.ndim != len(dims):
             continue
         producer = value.producer
         before = _dims(producer)
@@ -245,6 +257,7 @@ def _chosen(graph: Graph, dims: Dims, able: dict[Node, Op]) -> list[Node]:
         if after:
             renamed = _is_first(dims) or _is_first(inverse(dims))
             cost = _VIEW if renamed and producer is not None and value not in asked else _ONE
+            cost = _NOTHING if moves_nothing(value.shape, dims) else cost
             net.add(side, once, cost)
             net.add(back, side, cost)
     found = net.source_side("source", "sink")
