@@ -252,6 +252,27 @@ def test_convolutions_take_in_what_was_behind_their_concatenation():
     assert verify(record(mixed, NCHW, order="channels_last")).ops == ["conv2d"] * 3
 
 
+def mixed_with_shortcut(x):
+    y = norm(F.cat([conv(x, 1), conv(x, 3, 1)], 1))
+    return F.relu(y + x)
+
+
+@pytest.mark.parametrize("forward", [mixed_with_shortcut, lambda x: F.relu(x + F.cat([conv(x), conv(x)], 0)[1:3])])
+def test_a_shortcut_is_added_part_by_part(forward):
+    made = verify(record(lambda x: forward(F.relu(conv(x))), NCHW, order="channels_last"))
+    assert [op for op in made.ops if op != "conv2d"] == ([] if forward is mixed_with_shortcut else ["add", "relu"])
+    after(mixed_with_shortcut, move_into_parts, shapes=(NCHW,))
+
+
+def test_behind_a_shortcut_only_an_activation_moves_on():
+    def forward(x):
+        return F.relu(F.cat([conv(x, 1), conv(x, 3)], 1) + x) * w(4, 1, 1)
+
+    assert names(after(forward, move_into_parts, shapes=(NCHW,)))[-2:] == ["cat", "mul"]
+    graph = after(lambda x: norm(F.cat([conv(x, 1), conv(x, 3)], 1) + x), move_into_parts, shapes=(NCHW,))
+    assert names(graph)[-2:] == ["cat", "batch_norm"]
+
+
 def parts_are_read(x):
     a, b = conv(x), conv(x)
     return F.relu(F.cat([a, b], 1)), F.tanh(a)
@@ -276,7 +297,7 @@ def whole_is_asked_for(x):
         lambda x: F.relu(F.cat([conv(x), x], 1)),
         lambda x: F.relu(F.cat([conv(x), F.max_pool2d(x, 3, 1, 1)], 1)),
         lambda x: (lambda y: F.relu(F.cat([y, y], 1)))(conv(x)),
-        lambda x: F.cat([conv(x), conv(x)], 1) + F.cat([x, x], 1),
+        lambda x: F.cat([conv(x), conv(x)], 1) - F.cat([x, x], 1),
         lambda x: F.cat([conv(x), conv(x)], 1) * w(3, 1, 1, 1, 1),
         lambda x: F.softmax(F.cat([conv(x), conv(x)], 1), 1),
         lambda x: F.cat([conv(x), w(2, 4, 5, 7)], 1) * w(8, 1, 1),
