@@ -12,6 +12,7 @@ from .assign_layouts import assign_layouts
 from .cancel_transposes import cancel_transposes
 from .drop_expands import drop_expands
 from .drop_identities import drop_identities
+from .find_shuffles import find_shuffles
 from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_constants
 from .fold_input_scales import fold_input_scales
@@ -24,7 +25,7 @@ from .keep_reduced_axes import keep_reduced_axes
 from .lower_precision import lower_precision
 from .matmul_to_linear import matmul_to_linear
 from .merge_duplicates import merge_duplicates
-from .merge_reshapes import find_shuffles, merge_reshapes
+from .merge_reshapes import merge_reshapes
 from .move_into_parts import move_into_parts
 from .recognise_activations import recognise_activations
 from .recognise_global_pools import recognise_global_pools
