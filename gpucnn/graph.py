@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Value:
     Attributes
     ----------
     name : str
-        Unique in its graph; the path of the layer that made it.
+        The path of the layer that made it; unique among what the graph computes, or among its constants.
     spec : Spec
     data : numpy.ndarray or None
         The array, for a constant.
@@ -233,6 +233,7 @@ class Graph:
         self.notes: dict[str, int] = {}
         self.paths: dict[int, str] = {}
         self._names: set[str] = set()
+        self._constant_names: set[str] = set()  # apart: packed weights are kept by them, and no node may change them
         self._constants: dict[int, Value] = {}
         self._scopes: list[str] = [""]
 
@@ -251,11 +252,17 @@ class Graph:
         if known is not None:
             return known
         if name is None:  # a name that says what is in it, because packed weights are kept by name
-            digest = zlib.crc32(np.ascontiguousarray(array).tobytes())
-            name = f"const.{'x'.join(map(str, array.shape))}.{array.dtype}.{digest:08x}"
-        value = Value(self, self._unique(name), spec_of(array), data=array)
+            digest = hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=8).hexdigest()
+            name = f"const.{'x'.join(map(str, array.shape))}.{array.dtype}.{digest}"
+        value = Value(self, self._unique(name, self._constant_names), spec_of(array), data=array)
         self._constants[id(array)] = value
         return value
+
+    def hold_in(self, value: Value, array: Array) -> None:
+        """Let a constant lie in another array of the same content, which other graphs hold too."""
+        self._constants.pop(id(value.data), None)
+        value.data = array
+        self._constants[id(array)] = value
 
     def append(self, op: Op, inputs: Sequence[Any], name: str | None = None) -> tuple[Value, ...]:
         """Record ``op`` applied to values, arrays (they become constants) and Nones; returns its outputs."""
@@ -301,12 +308,13 @@ class Graph:
     def _scoped(self, op: Op) -> str:
         return f"{self._scopes[-1]}.{op.name}".lstrip(".")
 
-    def _unique(self, name: str) -> str:
+    def _unique(self, name: str, taken: set[str] | None = None) -> str:
+        taken = self._names if taken is None else taken
         candidate, k = name, 0
-        while candidate in self._names:
+        while candidate in taken:
             k += 1
             candidate = f"{name}_{k}"
-        self._names.add(candidate)
+        taken.add(candidate)
         return candidate
 
     # -- reading

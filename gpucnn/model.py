@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from .engine import CpuEngine, Way, make_engine
 from .errors import GpucnnError, ModelError, ShapeError
 from .graph import Graph, NeedsValues, Value
 from .ops import Order
-from .plan import Plan
+from .plan import Packing, Plan
 from .plan import compile as compile_graph
 from .preprocess import Preprocess
 from .runner import Runner
@@ -116,7 +117,7 @@ class Model:
             choice = choose_device(device)
             self.device, self.device_reason = choice.name, choice.reason
             self._engine = make_engine(choice, precision, lambda: self._trace(examples))
-            self._packed: dict[Any, tuple[Any, ...]] = {}
+            self._packed: WeakValueDictionary[Any, Packing] = WeakValueDictionary()
         else:
             self.device, self.device_reason = beside.device, beside.device_reason
             self._engine, self._packed = beside._engine.sibling(), beside._packed
@@ -228,7 +229,7 @@ class Model:
         graph = Graph()
         given = values or {}
         fed = [
-            graph.constant(given[name], f"value of {name}") if name in given
+            graph.constant(np.array(given[name], spec.dtype)) if name in given
             else graph.input(name, Spec(tuple(shapes[name]), spec.dtype), self._orders.get(name, "logical"))
             for name, spec in self._door.specs.items()
         ]  # fmt: skip
@@ -370,7 +371,7 @@ class Model:
                 return
             self._closed = True
             self._runners.clear()
-            self._packed = {}
+            self._packed = WeakValueDictionary()
             self._engine.close()
 
     def __enter__(self) -> Model:

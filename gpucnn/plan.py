@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -19,7 +19,7 @@ from .passes.alias_buffers import slice_placement
 from .settings import settings
 from .spec import Array, Spec, spec_of
 
-__all__ = ["Plan", "Program", "Step", "candidates", "choose_first", "compile", "evaluate"]
+__all__ = ["Packing", "Plan", "Program", "Step", "candidates", "choose_first", "compile", "evaluate"]
 
 REFERENCE = Reference()
 
@@ -37,6 +37,17 @@ def choose_first(backend: Backend, node: Node) -> Impl:
     return candidates(backend, node.op, *node.specs)[0]
 
 
+@dataclass(frozen=True, eq=False)
+class Packing:
+    """Constants as an impl wants them, and as they were, one per input of a node; None where that is not constant.
+
+    Plans that share it keep it; a store need only know it weakly.
+    """
+
+    constants: tuple[Any, ...]
+    unpacked: tuple[Any, ...]
+
+
 @dataclass(frozen=True)
 class Step:
     """One node of a plan, with the impl chosen for it.
@@ -45,16 +56,20 @@ class Step:
     ----------
     node : Node
     impl : Impl
-    constants : tuple
-        Packed, one per input; None where the input is not constant.
+    packing : Packing
     workspace : int
         Scratch bytes per lane.
     """
 
     node: Node
     impl: Impl
-    constants: tuple[Any, ...]
+    packing: Packing
     workspace: int
+
+    @property
+    def constants(self) -> tuple[Any, ...]:
+        """Packed, one per input; None where the input is not constant."""
+        return self.packing.constants
 
     @property
     def repacks(self) -> bool:
@@ -175,7 +190,7 @@ def compile(
     *,
     choose: Choose = choose_first,
     passes: Sequence[Pass] = PASSES,
-    packed: dict[Any, tuple[Any, ...]] | None = None,
+    packed: MutableMapping[Any, Packing] | None = None,
 ) -> Plan:
     """Plan a graph on a backend. The graph is used up.
 
@@ -186,8 +201,9 @@ def compile(
     choose : callable
         Picks the impl of a node.
     passes : sequence of Pass
-    packed : dict, optional
-        Packed weights by name, kept between the plans of one model so that each weight is held once.
+    packed : mutable mapping, optional
+        Packed weights by name, shared by the plans of one model so that each weight is held once. One with weak values lets go of what no
+        plan reads any more, such as constants of one size of image.
 
     Returns
     -------
@@ -206,7 +222,7 @@ def compile(
             else:
                 one(graph)
         graph.check()
-        store = {} if packed is None else packed
+        store: MutableMapping[Any, Packing] = {} if packed is None else packed
         steps = []
         for node in graph.nodes:
             if _is_free(graph, node):
@@ -256,16 +272,20 @@ def _same_place(graph: Graph, x: Value, out: Value) -> bool:
     return a.root is b.root and a.offset == b.offset
 
 
-def _pack(backend: Backend, impl: Impl, node: Node, store: dict[Any, tuple[Any, ...]]) -> tuple[Any, ...]:
+def _pack(backend: Backend, impl: Impl, node: Node, store: MutableMapping[Any, Packing]) -> Packing:
     constants = tuple(v.data if v is not None and v.is_constant else None for v in node.inputs)
     if all(c is None for c in constants) or any(
         v is not None and not v.is_constant for i, v in enumerate(node.inputs) if i in impl.packs
     ):
-        return constants  # nothing to pack, or not yet
+        return Packing(constants, constants)  # nothing to pack, or not yet
     key = (impl.name, node.op, tuple(v.name if v is not None and v.is_constant else None for v in node.inputs))
-    if key not in store:
-        store[key] = tuple(_uploaded(backend, c) for c in impl.pack(node.op, *constants))
-    return store[key]
+    made = store.get(key)
+    if made is None:
+        made = store[key] = Packing(tuple(_uploaded(backend, c) for c in impl.pack(node.op, *constants)), constants)
+    for v, array in zip(node.inputs, made.unpacked):
+        if v is not None and v.data is not None and v.data is not array:
+            v.graph.hold_in(v, array)
+    return made
 
 
 def _laid(backend: Backend, op: Op, i: int, value: Any) -> Any:

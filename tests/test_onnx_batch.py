@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 import numpy as np
@@ -143,3 +144,25 @@ def test_three_sizes_through_one_model_and_plans_are_kept(tmp_path):
                 terms = np.einsum("nchwij,kcij->nk", np.abs(windows), np.abs(weight).astype(np.float64)) / (h * w)
                 assert (np.abs(model(x)[:, :, 0, 0] - expected) <= 60 * np.finfo(np.float32).eps * terms).all()
             assert len(model._runners) == 3
+
+
+def test_constants_of_sizes_that_are_gone_are_let_go_and_weights_are_held_once(tmp_path):
+    nodes = [
+        ("Conv", ["x", "w"], ["c"], {"pads": [1, 1, 1, 1]}),
+        ("BatchNormalization", ["c", "one", "zero", "zero", "one"], ["n"], {}),
+        ("Relu", ["n"], ["r"], {}),
+        ("Shape", ["r"], ["size"], {}),
+        ("Expand", ["k", "size"], ["ks"], {}),
+        ("Add", ["r", "ks"], ["y"], {}),
+    ]
+    constants = {"w": np.ones((4, 3, 3, 3), np.float32), "one": np.ones(4, np.float32), "zero": np.zeros(4, np.float32)}
+    constants["k"] = np.arange(4, dtype=np.float32).reshape(4, 1, 1)
+    path = net(tmp_path / "net.onnx", nodes, constants, ("n", 3, "h", "w"), None)
+    with gpucnn.load(path, device="cpu") as model:
+        for h in range(3, 43):
+            model(np.ones((1, 3, h, 5), np.float32))
+        gc.collect()
+        assert len(model._packed) <= 2 * model._engine.kept
+        convolutions = [s.node for r in model._runners.values() for s in r.plan.steps if s.node.op.name == "conv2d"]
+        assert len(convolutions) == model._engine.kept
+        assert len({id(node.inputs[1].data) for node in convolutions}) == 1

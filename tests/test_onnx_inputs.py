@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, save
 from onnx_classifiers import classifier, scores, softmax
+from onnx_graphs import model as written
 
 import gpucnn
 from gpucnn import Classifier, Preprocess
@@ -76,3 +77,24 @@ def test_an_input_of_another_kind_is_refused_with_its_type(tmp_path):
             model(np.zeros((3, 8, 8), np.float32))
         with pytest.raises(ShapeError, match=r"inputs are \['x'\], got \['image'\]"):
             model.run({"image": np.zeros((2, 3, 8, 8), np.float32)})
+
+
+def test_what_is_computed_with_a_value_that_decides_shapes_is_that_of_the_call(tmp_path):
+    nodes = [("Add", "x s", "sum"), ("Expand", "sum s", "y")]
+    save(written(nodes, {"x": ("int64", (1,)), "s": ("int64", (1,))}), tmp_path / "net.onnx")
+    with gpucnn.load(tmp_path / "net.onnx", device="cpu") as model:
+        for n in (1, 2, 3, 1):
+            size = np.array([n])
+            assert model(np.array([10]), size).tolist() == [10 + n] * n
+            size[:] = 7  # the caller's array, which a plan must not keep
+
+
+def test_a_weight_that_decides_shapes_is_that_of_the_call_in_the_type_of_the_file(tmp_path):
+    nodes = [("NonZero", "w", "places"), ("Shape", "places", "found"), ("Cast", "found", "number", {"to": TensorProto.FLOAT}),
+             ("ReduceSum", "number", "sum", {"keepdims": 0}), ("Conv", "x w", "c"), ("Add", "c sum", "y")]  # fmt: skip
+    save(written(nodes, {"x": ("float32", (1, 1, 2, 2)), "w": ("float32", (1, 1, 2, 2))}), tmp_path / "net.onnx")
+    x = np.arange(4, dtype=np.float32).reshape(1, 1, 2, 2)
+    with gpucnn.load(tmp_path / "net.onnx", device="cpu") as model:
+        for weight in ([0, 1, 2, 3], [4, 0, 0, 1], [0, 1, 2, 3]):
+            w = np.array(weight, np.float64).reshape(1, 1, 2, 2)
+            assert model(x, w).item() == (x * w).sum() + 4 + np.count_nonzero(w)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +21,15 @@ Dims = tuple["int | str", ...]
 
 @dataclass(frozen=True)
 class OnnxPort:
-    """An input or output: its name, ONNX's element type, and its sizes, of which one may be a name or ``"?"``; None without a rank."""
+    """An input or output: its name, ONNX's element type, and its sizes, of which one may be a name or ``"?"``; None without a rank.
+
+    ``kind`` is ``"tensor"``, or what it is instead: ``"sequence"``, ``"map"`` and so on.
+    """
 
     name: str
     element: int
     dims: Dims | None
+    kind: str = "tensor"
 
     @property
     def dtype_name(self) -> str:
@@ -44,6 +49,22 @@ class OnnxNode:
     attributes: dict[str, Any]
     references: dict[str, str] = field(default_factory=dict)
     """Attributes that take the value of an attribute of the function around them."""
+    overload: str = ""
+    """Which of several functions of one name is called."""
+
+    @property
+    def subgraphs(self) -> tuple[OnnxGraph, ...]:
+        """Its attributes that are graphs."""
+        return tuple(a for a in self.attributes.values() if isinstance(a, OnnxGraph))
+
+    def reads(self) -> set[str]:
+        """Names of the values that it needs, itself or in its subgraphs."""
+        names = {name for name in self.inputs if name}
+        for graph in self.subgraphs:
+            made = {*graph.initializers, *(p.name for p in graph.inputs), *(o for n in graph.nodes for o in n.outputs)}
+            inside = {p.name for p in graph.outputs}.union(*(n.reads() for n in graph.nodes))
+            names |= inside - made
+        return names
 
 
 @dataclass(frozen=True)
@@ -78,7 +99,7 @@ class OnnxFile:
         Names the model in errors: its file.
     opsets : dict of str to int
         Version of each domain; ONNX's own is ``""``.
-    functions : dict of (domain, name) to OnnxFunction
+    functions : dict of (domain, name, overload) to OnnxFunction
     metadata : dict of str to str
     producer : str
     """
@@ -86,9 +107,13 @@ class OnnxFile:
     origin: str
     graph: OnnxGraph
     opsets: dict[str, int]
-    functions: dict[tuple[str, str], OnnxFunction]
+    functions: dict[tuple[str, str, str], OnnxFunction]
     metadata: dict[str, str]
     producer: str
+
+    def called_by(self, node: OnnxNode) -> OnnxFunction | None:
+        """The function of the file's own that a node stands for."""
+        return self.functions.get((node.domain, node.op_type, node.overload))
 
 
 def parse_model(model: Any, origin: str, folder: Path | None) -> OnnxFile:
@@ -101,7 +126,7 @@ def parse_model(model: Any, origin: str, folder: Path | None) -> OnnxFile:
     reader = _Reader(origin, folder)
     functions = {}
     for f in model.functions:
-        key = (_domain(f.domain), f.name)
+        key = (_domain(f.domain), f.name, f.overload)
         if key in functions:
             raise ModelError(f"{origin}: defines the function {f.name!r} twice")
         functions[key] = OnnxFunction(
@@ -109,7 +134,7 @@ def parse_model(model: Any, origin: str, folder: Path | None) -> OnnxFile:
             tuple(f.output),
             dict.fromkeys(f.attribute) | {a.name: reader.attribute(a, f.name, 0) for a in f.attribute_proto},
             {**opsets, **_opsets(f.opset_import)},
-            tuple(reader.node(n, 0) for n in f.node),
+            reader.ordered([reader.node(n, 0) for n in f.node], f.input),
         )
     metadata = {p.key: p.value for p in model.metadata_props}
     producer = f"{model.producer_name} {model.producer_version}".strip()
@@ -144,7 +169,7 @@ class _Reader:
         self._unique([p.name for p in inputs], "input")
         outputs = tuple(self.port(v) for v in g.output)
         self._unique([p.name for p in outputs], "output")
-        nodes = self._sorted([self.node(n, depth) for n in g.node])
+        nodes = self.ordered([self.node(n, depth) for n in g.node], [*initializers, *(p.name for p in inputs)])
         return OnnxGraph(g.name, inputs, outputs, initializers, nodes)
 
     def _unique(self, names: Sequence[str], what: str) -> None:
@@ -154,22 +179,44 @@ class _Reader:
                 raise ModelError(f"{self.origin}: has two {what}s of the name {name!r}")
             seen.add(name)
 
-    def _sorted(self, nodes: list[OnnxNode]) -> tuple[OnnxNode, ...]:
-        """In the file's order, which has to be one in which they can run; only what is made twice is looked for here."""
-        made: set[str] = set()
-        for node in nodes:
-            for name in node.outputs:
-                if name and name in made:
+    def ordered(self, nodes: list[OnnxNode], given: Iterable[str]) -> tuple[OnnxNode, ...]:
+        """The nodes in the file's order, or where they cannot run in that, as ONNX demands but not all exporters do, in one near it."""
+        known = set(given)
+        makers: dict[str, int] = {}
+        for i, node in enumerate(nodes):
+            for name in filter(None, node.outputs):
+                if name in makers:
                     raise ModelError(f"{self.origin}: two nodes make the value {name!r}")
-                made.add(name)
-        return tuple(nodes)
+                if name in known:
+                    raise ModelError(f"{self.origin}: node {node.name!r} makes {name!r}, which is an input or initializer already")
+                makers[name] = i
+        needs = [{makers[name] for name in node.reads() if name in makers} for node in nodes]
+        if all(max(before, default=-1) < i for i, before in enumerate(needs)):
+            return tuple(nodes)
+        readers: list[list[int]] = [[] for _ in nodes]
+        for i, before in enumerate(needs):
+            for j in before:
+                readers[j].append(i)
+        ready = [i for i, before in enumerate(needs) if not before]
+        order: list[OnnxNode] = []
+        while ready:
+            i = heapq.heappop(ready)
+            order.append(nodes[i])
+            for j in readers[i]:
+                needs[j].discard(i)
+                if not needs[j]:
+                    heapq.heappush(ready, j)
+        if len(order) < len(nodes):
+            stuck = next(node for node, before in zip(nodes, needs) if before)
+            raise ModelError(f"{self.origin}: node {stuck.name!r} needs what is made of its outputs; nodes read one another in a circle")
+        return tuple(order)
 
     def port(self, v: Any) -> OnnxPort:
         kind = v.type.WhichOneof("value")
         if kind is None:  # of outputs, and of values in subgraphs, the type may be left to inference
             return OnnxPort(v.name, 0, None)
         if kind != "tensor_type":
-            raise ModelError(f"{self.origin}: {v.name!r} is no tensor ({kind}); sequences, maps and optionals are not supported")
+            return OnnxPort(v.name, 0, None, kind.removesuffix("_type").replace("_", " "))
         t = v.type.tensor_type
         if not t.HasField("shape"):
             return OnnxPort(v.name, t.elem_type, None)
@@ -186,7 +233,7 @@ class _Reader:
         label = n.name or next((o for o in n.output if o), n.op_type)
         references = {a.name: a.ref_attr_name for a in n.attribute if a.ref_attr_name}
         attributes = {a.name: self.attribute(a, label, depth) for a in n.attribute if not a.ref_attr_name}
-        return OnnxNode(n.op_type, domain, label, tuple(n.input), tuple(n.output), attributes, references)
+        return OnnxNode(n.op_type, domain, label, tuple(n.input), tuple(n.output), attributes, references, n.overload)
 
     def tensor(self, t: Any, what: str) -> Bits:
         what = f"{self.origin}: {what}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ...errors import LimitError, ModelError, ShapeError, UnsupportedError
+from ...errors import GpucnnError, LimitError, ModelError, ShapeError, UnsupportedError
 from ...graph import Graph, NeedsValues, Value
 from ...ops import Cast, Op
 from ...settings import settings
@@ -33,20 +34,24 @@ class Recorder:
     Attributes
     ----------
     graph : Graph
-    opset : int
-        Version of ONNX's own operators.
     wanted : tuple of bool
         Which outputs of the node somebody reads.
     """
 
     def __init__(self, file: OnnxFile, graph: Graph, folded: dict[str, Array]) -> None:
         self.file, self.graph = file, graph
-        self.opset = file.opsets.get("", 0)
+        self._opsets: Mapping[str, int] = file.opsets
         self.wanted: tuple[bool, ...] = ()
         self._label = ""
         self._folded = folded
         self._calls = 0
+        self._failed: GpucnnError | None = None
         self._scope: dict[str, Value | None] = {}
+
+    @property
+    def opset(self) -> int:
+        """Version of ONNX's own operators, in the function that is recorded."""
+        return self._opsets.get("", 0)
 
     # -- for operators
 
@@ -98,6 +103,10 @@ class Recorder:
         """Record a subgraph in place; it sees the values around it."""
         if graph.inputs:
             raise UnsupportedError(f"the subgraph {graph.name!r} takes inputs")
+        try:
+            _check_nodes(self.file, graph.nodes, self._opsets)
+        except UnsupportedError as error:
+            raise self._fail(error) from None
         scope = dict(self._scope)
         kept = self._scope, self._label
         made = self._record_graph(graph, scope)
@@ -141,10 +150,10 @@ class Recorder:
         known: dict[str, Value | None] = {name: self.graph.constant(a, name) for name, a in self._constants(graph).items()}
         self._scope = known
         for node in graph.nodes:
-            if any(name and name not in known for name in node.inputs) or any(isinstance(a, OnnxGraph) for a in node.attributes.values()):
+            if any(name and name not in known for name in node.inputs) or node.subgraphs:
                 continue
             inputs = [known[name] if name else None for name in node.inputs]
-            for name, value in zip(node.outputs, self._record_node(node, inputs, self.file.opsets)):
+            for name, value in zip(node.outputs, self._record_node(node, inputs)):
                 if name and value.is_constant:
                     known[name] = value
                     self._folded[name] = value.data
@@ -159,30 +168,41 @@ class Recorder:
             scope.update({name: self.graph.constant(_widened(a)) for name, a in graph.initializers.items()})
         self._scope = scope
         nodes = [n for n in graph.nodes if not top or any(o and o not in self._folded for o in n.outputs)]
-        self._record_nodes(nodes, scope, self.file.opsets)
-        return tuple(self._look_up(port.name, scope, "the graph's outputs") for port in graph.outputs)
+        self._record_nodes(nodes, scope)
+        return self._results(graph.name, [port.name for port in graph.outputs], scope)
 
-    def _record_nodes(self, nodes: Sequence[OnnxNode], scope: dict[str, Value | None], opsets: Mapping[str, int]) -> None:
+    def _record_nodes(self, nodes: Sequence[OnnxNode], scope: dict[str, Value | None]) -> None:
         for node in nodes:
-            inputs = [self._look_up(name, scope, f"node {node.name!r}") if name else None for name in node.inputs]
-            made = self._record_node(node, inputs, opsets)
+            for name in node.inputs:
+                if name and name not in scope:
+                    raise self._fail(ModelError(f"{self.file.origin}: node {node.name!r} reads {name!r}, which nothing before it makes"))
+            made = self._record_node(node, [scope[name] if name else None for name in node.inputs])
             scope.update((name, value) for name, value in zip(node.outputs, made) if name)
 
-    def _look_up(self, name: str, scope: Mapping[str, Value | None], reader: str) -> Value:
-        value = scope.get(name)
-        if value is None:
-            raise ModelError(f"{self.file.origin}: {reader} reads {name!r}, which no input, initializer or earlier node makes")
-        return value
+    def _results(self, maker: str, names: Sequence[str], scope: Mapping[str, Value | None]) -> tuple[Value, ...]:
+        """The values that a graph or function returns."""
+        values = []
+        for name in names:
+            value = scope.get(name)
+            if value is None:
+                raise self._fail(ModelError(f"{self.file.origin}: {maker!r} returns {name!r}, which no input, initializer or node makes"))
+            values.append(value)
+        return tuple(values)
 
-    def _record_node(self, node: OnnxNode, inputs: list[Value | None], opsets: Mapping[str, int]) -> tuple[Value, ...]:
+    def _fail(self, error: GpucnnError) -> GpucnnError:
+        """An error that says where it is; the nodes around have nothing to add."""
+        self._failed = error
+        return error
+
+    def _record_node(self, node: OnnxNode, inputs: list[Value | None]) -> tuple[Value, ...]:
         self._label = node.name
         where = f"{self.file.origin}, node {node.name!r} ({node.op_type})"
-        function = self.file.functions.get((node.domain, node.op_type))
+        function = self.file.called_by(node)
         if function is not None:
             return self._call(function, node, inputs)
-        operator = find(node.domain, node.op_type, opsets.get(node.domain, 0))
+        operator = find(node.domain, node.op_type, self._opsets.get(node.domain, 0))
         if operator is None:
-            raise UnsupportedError(_report(self.file, [(node, opsets)]))
+            raise self._fail(UnsupportedError(_report(self.file, [(node, self._opsets)])))
         while inputs and inputs[-1] is None:
             inputs = inputs[:-1]
         self.wanted = tuple(bool(o) for o in node.outputs)
@@ -194,27 +214,32 @@ class Recorder:
         except NeedsValues:
             raise
         except (ShapeError, UnsupportedError, LimitError, ModelError) as error:
-            raise type(error)(f"{where}: {error}") from error
+            if error is self._failed:  # at a node inside, which it names
+                raise
+            raise self._fail(type(error)(f"{where}: {error}")) from error
         made = result if isinstance(result, tuple) else (result,)
         missing = [o for o in node.outputs[len(made) :] if o]
         if missing:
-            raise UnsupportedError(f"{where}: output {missing[0]!r} is asked for, only {len(made)} can be given")
+            raise self._fail(UnsupportedError(f"{where}: output {missing[0]!r} is asked for, only {len(made)} can be given"))
         return made
 
     def _call(self, function: OnnxFunction, node: OnnxNode, inputs: list[Value | None]) -> tuple[Value, ...]:
         """Record the body of a function that the file brings along."""
         self._calls += 1
         if self._calls > _DEEPEST_CALL:
-            raise ModelError(f"{self.file.origin}: functions call one another more than {_DEEPEST_CALL} deep, at {node.name!r}")
+            raise self._fail(ModelError(f"{self.file.origin}: functions call one another more than {_DEEPEST_CALL} deep, at {node.name!r}"))
+        if len(inputs) > len(function.inputs):
+            most = len(function.inputs)
+            raise self._fail(ModelError(f"{self.file.origin}, node {node.name!r} ({node.op_type}): takes {most} inputs, got {len(inputs)}"))
         given = {**{k: v for k, v in function.attributes.items() if v is not None}, **node.attributes}
-        scope: dict[str, Value | None] = dict(zip(function.inputs, inputs))
+        scope: dict[str, Value | None] = {**dict.fromkeys(function.inputs), **dict(zip(function.inputs, inputs))}
         body = [_with_attributes(inner, node.name, given) for inner in function.nodes]
-        kept = self._scope
-        self._scope = scope
-        self._record_nodes(body, scope, function.opsets)
-        self._scope = kept
+        kept = self._scope, self._opsets
+        self._scope, self._opsets = scope, function.opsets
+        self._record_nodes(body, scope)
+        self._scope, self._opsets = kept
         self._calls -= 1
-        return tuple(self._look_up(name, scope, f"function {node.op_type!r}") for name in function.outputs)
+        return self._results(node.op_type, function.outputs, scope)
 
 
 def _widened(array: Array) -> Array:
@@ -223,40 +248,74 @@ def _widened(array: Array) -> Array:
 
 
 def _with_attributes(node: OnnxNode, path: str, given: Mapping[str, Any]) -> OnnxNode:
-    """A node of a function's body, with the attributes that it takes from the call."""
+    """A node of a function's body, with the attributes that it, or a node in its subgraphs, takes from the call."""
     taken = {name: given[outer] for name, outer in node.references.items() if outer in given}
-    return OnnxNode(node.op_type, node.domain, f"{path}/{node.name}", node.inputs, node.outputs, {**node.attributes, **taken})
+    inside = {
+        name: replace(a, nodes=tuple(_with_attributes(n, path, given) for n in a.nodes))
+        for name, a in node.attributes.items()
+        if isinstance(a, OnnxGraph)
+    }
+    return replace(node, name=f"{path}/{node.name}", attributes={**node.attributes, **inside, **taken}, references={})
 
 
 # -- what cannot be recorded, all at once
 
 
+_Placed = tuple[OnnxNode, Mapping[str, int]]
+"""A node, and the opsets that hold where it is."""
+
+
 def check_operators(file: OnnxFile) -> None:
-    """Raise `UnsupportedError` that names every node whose operator cannot be recorded."""
-    bad: list[tuple[OnnxNode, Mapping[str, int]]] = []
+    """Raise `UnsupportedError` that names every node whose operator cannot be recorded, and what goes in or out that is no tensor.
 
-    def look(nodes: Sequence[OnnxNode], opsets: Mapping[str, int]) -> None:
-        for node in nodes:
-            if (node.domain, node.op_type) in file.functions:
-                continue
-            if find(node.domain, node.op_type, opsets.get(node.domain, 0)) is None:
-                bad.append((node, opsets))
-
-    look(file.graph.nodes, file.opsets)
-    for function in file.functions.values():
-        look(function.nodes, function.opsets)
-    if bad:
-        raise UnsupportedError(_report(file, bad))
-    if not any(node.domain == "" for node in file.graph.nodes):
-        return
+    What branches hold is named with the rest, but does not count by itself: only when a net is recorded it is known which are taken.
+    """
     version = file.opsets.get("")
-    if version is None:
-        raise ModelError(f"{file.origin}: does not say which opset of ONNX it uses")
-    if version > NewestOpset:
+    if version is None and any(not node.domain for node in file.graph.nodes):
+        raise ModelError(f"{file.origin}: does not say which opset of ONNX it uses, so what its operators mean is unknown; export it anew")
+    if version is not None and version > NewestOpset:
         raise UnsupportedError(f"{file.origin}: uses ONNX opset {version}, known is up to {NewestOpset}; export it with that")
+    _check_nodes(file, file.graph.nodes, file.opsets, _odd_ports(file))
 
 
-def _report(file: OnnxFile, bad: Sequence[tuple[OnnxNode, Mapping[str, int]]]) -> str:
+def _odd_ports(file: OnnxFile) -> list[str]:
+    """A line for each input and output that is no tensor."""
+    ports = [("input", p) for p in file.graph.inputs] + [("output", p) for p in file.graph.outputs]
+    return [
+        f"  {side} {p.name!r} is a {p.kind}, not a tensor: cut it off the graph (onnx.utils.extract_model)"
+        for side, p in ports
+        if p.kind != "tensor"
+    ]
+
+
+def _check_nodes(file: OnnxFile, nodes: Sequence[OnnxNode], opsets: Mapping[str, int], odd: Sequence[str] = ()) -> None:
+    certain, perhaps = _unknown(file, nodes, opsets, set())
+    if certain or odd:
+        raise UnsupportedError("\n".join([_report(file, certain + perhaps), *odd]) if certain else "\n".join([f"{file.origin}:", *odd]))
+
+
+def _unknown(
+    file: OnnxFile, nodes: Sequence[OnnxNode], opsets: Mapping[str, int], called: set[int]
+) -> tuple[list[_Placed], list[_Placed]]:
+    """Nodes whose operators cannot be recorded: those that will be, and those in branches, which may be."""
+    certain: list[_Placed] = []
+    perhaps: list[_Placed] = []
+    for node in nodes:
+        function = file.called_by(node)
+        if function is not None and id(function) not in called:
+            called.add(id(function))
+            sure, unsure = _unknown(file, function.nodes, function.opsets, called)
+            certain += sure
+            perhaps += unsure
+        elif function is None and find(node.domain, node.op_type, opsets.get(node.domain, 0)) is None:
+            certain.append((node, opsets))
+        for graph in node.subgraphs:
+            sure, unsure = _unknown(file, graph.nodes, opsets, called)
+            perhaps += sure + unsure
+    return certain, perhaps
+
+
+def _report(file: OnnxFile, bad: Sequence[_Placed]) -> str:
     """One line an operator: how often, in which domain and opset, at which nodes; and what to do."""
     names: dict[tuple[str, str, int], list[str]] = {}
     for node, opsets in bad:
@@ -272,6 +331,8 @@ def _report(file: OnnxFile, bad: Sequence[tuple[OnnxNode, Mapping[str, int]]]) -
 def _advice(op_type: str, domain: str, opset: int) -> str:
     if domain == "com.microsoft":
         return "is ONNX Runtime's own: save the model before ONNX Runtime optimises it, or export it anew"
+    if domain == "ai.onnx.ml":
+        return "is of ONNX's part for classical machine learning: export the net without it (from skl2onnx with zipmap=False)"
     if domain:
         return "is of a domain that is not ONNX's own: export the model without it, or as a function of ONNX's operators"
     if op_type in ("Loop", "Scan"):
