@@ -24,7 +24,7 @@ from .plan import compile as compile_graph
 from .preprocess import Preprocess
 from .runner import Runner
 from .scorer import FeatureExtractor, Scorer, check_activation, own_activation
-from .spec import Array, Spec
+from .spec import Array, Spec, shape_text
 
 __all__ = ["Model", "Port", "compile"]
 
@@ -202,9 +202,22 @@ class Model:
         if n == 0 and self._splits:
             single = self.batching == "single"
             graph = self._trace({k: (1, *s[1:]) for k, s in shapes.items()} if single else shapes, wanted)
+            self._check_rows(graph, 1 if single else 0, n)
             specs = {name: Spec((0, *v.shape[1:]), v.dtype) for name, v in graph.outputs.items()}
             return {name: self._engine.empty(spec, arrays.values()) for name, spec in specs.items()}
-        return self._runner(shapes, wanted, n, throughput, arrays).run(arrays, n)
+        runner = self._runner(shapes, wanted, n, throughput, arrays)
+        if self.batching == "single" and runner.batch is None:
+            self._check_rows(runner.plan.graph, 1, n)
+        return runner.run(arrays, n)
+
+    def _check_rows(self, graph: Graph, rows: int, n: int) -> None:
+        """Raise where a value of several images is asked for whose first axis is not that of the images."""
+        for name, v in graph.outputs.items():
+            if v.shape[:1] != (rows,) and n != 1:
+                raise ModelError(
+                    f"{self.name}: {name!r} is {shape_text(v.shape)} for one image, so that its first axis is not the images'; "
+                    f"ask for it with one image at a time, got {n}"
+                )
 
     # -- planning
 
@@ -313,6 +326,8 @@ class Model:
                     if key not in self._runners:
                         plan = self._planned(way, shapes, wanted, values)
                         rows = next(iter(plan.graph.inputs.values())).shape[0] if self._splits else None
+                        if rows is not None and any(v.shape[:1] != (rows,) for v in plan.graph.outputs.values()):
+                            rows = None  # a layer of a net that takes one image: it is given as it is
                         self._runners[key] = Runner(plan, rows, way.replicas, self._engine.pool)
                 except NeedsValues as request:
                     self._by_value |= request.names

@@ -12,7 +12,7 @@ from onnx_classifiers import classifier, scores, softmax
 
 import gpucnn
 from gpucnn import Classifier, Preprocess
-from gpucnn.errors import ShapeError
+from gpucnn.errors import ModelError, ShapeError
 
 RECORD = Preprocess((8, 8), 8, mean=(0.0,) * 3, std=(1.0,) * 3)
 PIXELS = np.random.default_rng(8).integers(0, 256, (7, 8, 8, 3), np.uint8)
@@ -110,6 +110,20 @@ def by_hand(name, x):
         return x / len(x)
     e = np.exp(x.reshape(-1, 8))
     return (e / e.sum(0)).reshape(x.shape)
+
+
+def test_a_layer_without_an_axis_of_images_is_whole_or_refused(tmp_path):
+    """Where images are run one by one, what one of them makes of the batch's axis must not be cut to its first row."""
+    nodes = [("Reshape", ["x", "fold"], ["folded"], {}), ("Relu", ["folded"], ["r"], {}), ("Reshape", ["r", "back"], ["y"], {})]
+    path = net(tmp_path / "net.onnx", nodes, {"fold": np.array([3, 1, 8, 8]), "back": np.array([1, 3, 8, 8])}, out=(1, 3, 8, 8))
+    relu = np.maximum(X, 0)
+    with gpucnn.load(path, device="cpu") as model:
+        assert model.batching == "single"
+        assert np.array_equal(model.run({"x": X[:1]}, ["r", "y"])["r"], relu[:1].reshape(3, 1, 8, 8))
+        assert np.array_equal(model.run({"x": X[:3]}, ["y"])["y"], relu[:3])
+        for n in (0, 2):
+            with pytest.raises(ModelError, match="'r' is 3×1×8×8 for one image, so that its first axis is not the images'.* one image"):
+                model.run({"x": X[:n]}, ["r"])
 
 
 def test_a_constant_spread_over_the_batch_keeps_images_apart(tmp_path):
