@@ -383,10 +383,41 @@ def nested(x):
     return conv(F.cat([kept, inner], 1))
 
 
+def ghost(x, later):
+    """Cut short and put beside something else; ``later`` gets what the cut was made of."""
+    a = F.relu(conv(x, 4))
+    b = F.relu(conv(a, 4))
+    whole = F.cat([a, b], 1)
+    y = conv(F.cat([whole[:, :5], conv(conv(whole, 3), 4)], 1))
+    return y, later(b, y)
+
+
+def a_part_asked_for(x):
+    return ghost(x, lambda b, y: b)
+
+
+def a_part_read_later(x):
+    return ghost(x, lambda b, y: conv(y, 4) + b)
+
+
+def a_part_seen_as_rows_later(x):
+    return ghost(x, lambda b, y: F.linear(to_nhwc(b), w(3, 4)))
+
+
+def a_part_of_a_part_read_later(x):
+    a, b, c = F.relu(conv(x, 3)), F.relu(conv(x, 3, 1)), F.relu(conv(x, 2))
+    whole = F.cat([a, F.cat([b, c], 1)], 1)
+    y = conv(F.cat([whole[:, :4], conv(conv(whole, 3), 6)], 1))
+    return conv(y, 2) + c, conv(y, 3) + b
+
+
 @pytest.mark.parametrize(
     "forward",
-    [narrower, read_later, asked_for, seen_as_rows_later, written_while_read, moved_along, twice, of_two, of_an_input, nested],
-)
+    [
+        narrower, read_later, asked_for, seen_as_rows_later, written_while_read, moved_along, twice, of_two, of_an_input, nested,
+        a_part_asked_for, a_part_read_later, a_part_seen_as_rows_later, a_part_of_a_part_read_later,
+    ],
+)  # fmt: skip
 def test_parts_that_others_need_are_copied(forward):
     """Whatever is decided, no value is lost: memory is full of NaNs before, and each plan runs twice."""
     for order in ("logical", "channels_last"):

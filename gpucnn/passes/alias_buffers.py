@@ -149,6 +149,10 @@ class _Places:
             if isinstance(node.op, (*_VIEWS, Slice)):
                 yield from self.reads(node.outputs[0], along, first, last)
 
+    def last_read(self, value: Value) -> float:
+        """When the memory of a value is read for the last time, by readers of its views too: −1 if never, infinity if the caller does."""
+        return max((time for _, _, time in self.reads(value, None, 0, 1)), default=-1)
+
 
 def _place_concat_inputs(places: _Places) -> None:
     """Let the inputs of each concatenation be written straight into its result, where steps can write with a pitch.
@@ -158,6 +162,7 @@ def _place_concat_inputs(places: _Places) -> None:
     graph = places.graph
     taken: set[Value] = set()
     hosts: set[Value] = set()
+    until: dict[Value, float] = {}  # when something else begins to be written where a value lies
     for node in reversed(graph.nodes):
         if not isinstance(node.op, Concat):
             continue
@@ -169,23 +174,26 @@ def _place_concat_inputs(places: _Places) -> None:
         if place.root not in hosts:
             found = _kept(places, node, axis, taken)
             if found is not None:
-                kept, at = found
+                kept, at, until[kept] = found
                 hosts.add(place.root)
                 taken.add(kept)
                 places.put(kept, Placement(place.root, place.offset + at * place.strides[axis], place.strides))
                 graph.note("slices kept in place")
+        limit = until.get(out, inf)
         for v in node.inputs:
             assert v is not None
             free = v not in taken and node.inputs.count(v) == 1 and v.order == out.order and places.made_anywhere(v)
+            free = free and (limit == inf or places.last_read(v) < limit)
             if free and (kept is None or run_of(v, axis)[0] is not kept):
                 taken.add(v)
+                until[v] = limit
                 places.put(v, Placement(place.root, place.offset + offset * place.strides[axis], place.strides))
                 graph.note("concat inputs in place")
             offset += v.shape[axis]
 
 
-def _kept(places: _Places, node: Node, axis: int, taken: set[Value]) -> tuple[Value, int] | None:
-    """A value of which a concatenation keeps a slice, and where it has to lie in the result so that the slice is in place.
+def _kept(places: _Places, node: Node, axis: int, taken: set[Value]) -> tuple[Value, int, float] | None:
+    """A value of which a concatenation keeps a slice, where it has to lie in the result so that the slice is in place, and until when.
 
     What is written over the rest of it must come when nobody reads that any more.
     """
@@ -195,15 +203,17 @@ def _kept(places: _Places, node: Node, axis: int, taken: set[Value]) -> tuple[Va
         x, run = run_of(v, axis)
         if x is not None and x not in taken and places.made_anywhere(x) and x.order == out.order and places.last_use(x) < inf:
             at = offset - run.start
-            if at >= 0 and at + x.shape[axis] <= out.shape[axis] and _may_lie(places, node, axis, x, at):
-                return x, at
+            fits = at >= 0 and at + x.shape[axis] <= out.shape[axis]
+            until = _until(places, node, axis, x, at) if fits else None
+            if until is not None:
+                return x, at, until
         offset += v.shape[axis]
     return None
 
 
-def _may_lie(places: _Places, node: Node, axis: int, x: Value, at: int) -> bool:
-    """Whether x, from index ``at`` on, may share memory with the parts of a concatenation."""
-    made, offset = places.at[node], 0
+def _until(places: _Places, node: Node, axis: int, x: Value, at: int) -> float | None:
+    """When the parts of a concatenation begin to be written over x, which lies there from index ``at`` on; None where it must not."""
+    made, offset, until = places.at[node], 0, inf
     assert x.producer is not None
     reads = list(places.reads(x, axis, at, at + x.shape[axis]))
     for v in node.inputs:
@@ -214,13 +224,14 @@ def _may_lie(places: _Places, node: Node, axis: int, x: Value, at: int) -> bool:
         if source is x:
             if at + run.start == begin:
                 continue  # in place, whoever reads it
-            return False
+            return None
         if end <= at or at + x.shape[axis] <= begin:
             continue
         when = min(made, places.written.get(v, made))
         if when <= places.at[x.producer] or any(first < end and begin < last and time >= when for first, last, time in reads):
-            return False
-    return True
+            return None
+        until = min(until, when)
+    return until
 
 
 def _dense(graph: Graph, value: Value) -> bool:
