@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 from onnx_classifiers import classifier, scores, softmax
+from onnx_graphs import graph
 
 import gpucnn
 from gpucnn import Classifier, Preprocess
@@ -21,14 +22,14 @@ NEAR = 64 * np.finfo(np.float32).eps
 
 
 def net(path, nodes, constants, shape=(1, 3, 8, 8), out=(1, 3)):
-    graph = helper.make_graph(
+    made = helper.make_graph(
         [helper.make_node(op, i, o, **a) for op, i, o, a in nodes],
         "net",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, None if out is None else list(out))],
         [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
     )
-    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
     return path
 
 
@@ -67,6 +68,10 @@ def test_scores_do_not_depend_on_the_batch(tmp_path):
             assert all(np.array_equal(whole[i : i + 1], scorer(PIXELS[i : i + 1])) for i in range(7))
 
 
+ONE_WAY_OR_THE_OTHER = {
+    "then_branch": graph([("Sub", "r a", "p")], outputs=["p"]),
+    "else_branch": graph([("Sub", "a r", "q")], outputs=["q"]),
+}
 MIXES = {
     "a mean over the batch": ([("ReduceMean", ["x"], ["m"], {"axes": [0], "keepdims": 1}), ("Sub", ["x", "m"], ["y"], {})], {}),
     "the batch's size as a number": (
@@ -76,6 +81,35 @@ MIXES = {
             ("Div", ["x", "f"], ["y"], {}),
         ],
         {},
+    ),
+    "a bound that is the batch's size": (
+        [
+            ("Shape", ["x"], ["s"], {"start": 0, "end": 1}),
+            ("Cast", ["s"], ["f"], {"to": TensorProto.FLOAT}),
+            ("Div", ["f", "ten"], ["most"], {}),
+            ("Clip", ["x", "", "most"], ["y"], {}),
+        ],
+        {"ten": np.float32([10])},
+    ),
+    "another channel for another size": (
+        [
+            ("Shape", ["x"], ["s"], {"start": 0, "end": 1}),
+            ("Mod", ["s", "three"], ["first"], {}),
+            ("Add", ["first", "one"], ["last"], {}),
+            ("Slice", ["x", "first", "last", "one"], ["c"], {}),
+            ("Sub", ["x", "c"], ["y"], {}),
+        ],
+        {"three": np.array([3]), "one": np.array([1])},
+    ),
+    "the difference for one image, and the other way round for more": (
+        [
+            ("Shape", ["x"], ["s"], {"start": 0, "end": 1}),
+            ("Equal", ["s", "one"], ["c"], {}),
+            ("Relu", ["x"], ["r"], {}),
+            ("Abs", ["x"], ["a"], {}),
+            ("If", ["c"], ["y"], ONE_WAY_OR_THE_OTHER),
+        ],
+        {"one": np.array([1])},
     ),
     "an axis that one image lacks": (
         [("Reshape", ["x", "to"], ["r"], {}), ("Softmax", ["r"], ["t"], {"axis": 0}), ("Reshape", ["t", "back"], ["y"], {})],
@@ -108,6 +142,14 @@ def by_hand(name, x):
         return x - x.mean(0, keepdims=True)
     if name.startswith("the batch"):
         return x / len(x)
+    if name.startswith("a bound"):
+        return np.minimum(x, np.float32(len(x)) / np.float32(10))
+    if name.startswith("another"):
+        k = len(x) % 3
+        return x - x[:, k : k + 1]
+    if name.startswith("the difference"):
+        y = np.maximum(x, 0) - np.abs(x)
+        return y if len(x) == 1 else -y
     e = np.exp(x.reshape(-1, 8))
     return (e / e.sum(0)).reshape(x.shape)
 
