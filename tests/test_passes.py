@@ -29,11 +29,14 @@ from gpucnn.passes import (
     join_concats,
     keep_reduced_axes,
     matmul_to_linear,
+    merge_channelwise,
     merge_duplicates,
+    merge_parallel_convs,
     merge_reshapes,
     recognise_activations,
     recognise_global_pools,
     recognise_norms,
+    split_norms_over_concat,
 )
 from gpucnn.passes.alias_buffers import dense_strides
 from gpucnn.spec import Spec
@@ -624,7 +627,8 @@ def test_all_passes_have_a_place():
     recognise = {keep_reduced_axes, recognise_activations, recognise_norms, recognise_global_pools}
     folding = {fold_constants, matmul_to_linear, fold_pads, fold_batch_norm, fold_input_scales}
     moving = {merge_duplicates, find_shuffles, drop_expands, cancel_transposes, merge_reshapes, join_concats}
-    everywhere = {*recognise, *folding, *moving, drop_identities, fuse_epilogues, assign_layouts, alias_buffers}
+    merging = {merge_channelwise, merge_parallel_convs, split_norms_over_concat}
+    everywhere = {*recognise, *folding, *moving, *merging, drop_identities, fuse_epilogues, assign_layouts, alias_buffers}
     assert set(PASSES) == {*everywhere, WhereSupported(fuse_lookup)}
     assert PASSES[-2:] == LAY_OUT
 

@@ -22,11 +22,14 @@ from .join_concats import join_concats
 from .keep_reduced_axes import keep_reduced_axes
 from .lower_precision import lower_precision
 from .matmul_to_linear import matmul_to_linear
+from .merge_channelwise import merge_channelwise
 from .merge_duplicates import merge_duplicates
+from .merge_parallel_convs import merge_parallel_convs
 from .merge_reshapes import find_shuffles, merge_reshapes
 from .recognise_activations import recognise_activations
 from .recognise_global_pools import recognise_global_pools
 from .recognise_norms import recognise_norms
+from .split_norms_over_concat import split_norms_over_concat
 
 __all__ = [
     "LAY_OUT",
@@ -51,11 +54,14 @@ __all__ = [
     "keep_reduced_axes",
     "lower_precision",
     "matmul_to_linear",
+    "merge_channelwise",
     "merge_duplicates",
+    "merge_parallel_convs",
     "merge_reshapes",
     "recognise_activations",
     "recognise_global_pools",
     "recognise_norms",
+    "split_norms_over_concat",
 ]
 
 
@@ -80,9 +86,12 @@ SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     cancel_transposes,  # with less to move through; before what looks for neighbours, and for channels on axis 1
     recognise_global_pools,  # behind norms, which are made of means too, and with the axes of maps in their places
     merge_reshapes,  # with those that transpositions and pools have become
+    merge_channelwise,  # with slices as they are by then, whatever they were taken with; before what joins slices alone
     join_concats,
     matmul_to_linear,  # before the folding: what is added behind a product becomes a bias, which a product has not
     fold_pads,  # before activations are fused: they say what no value lies below; before scales are folded: padding stands between
+    merge_parallel_convs,  # behind it: windows are compared; before scales are folded: then one convolution alone is beside them
+    split_norms_over_concat,  # behind it: the sums that have become convolutions have weights; before the folding that it is for
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution
     fold_input_scales,  # after it: what stands between two convolutions goes into the first, whose padding never matters
     fuse_epilogues,
