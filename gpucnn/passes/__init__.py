@@ -25,6 +25,7 @@ from .keep_reduced_axes import keep_reduced_axes
 from .lower_precision import lower_precision
 from .matmul_to_linear import matmul_to_linear
 from .merge_duplicates import merge_duplicates
+from .merge_parallel_convs import merge_parallel_convs
 from .merge_reshapes import merge_reshapes
 from .move_into_parts import move_into_parts
 from .recognise_activations import recognise_activations
@@ -56,6 +57,7 @@ __all__ = [
     "lower_precision",
     "matmul_to_linear",
     "merge_duplicates",
+    "merge_parallel_convs",
     "merge_reshapes",
     "move_into_parts",
     "recognise_activations",
@@ -87,9 +89,10 @@ SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     merge_reshapes,  # with those that transpositions and pools have become
     join_concats,
     join_parts,
-    move_into_parts,  # before norms are folded: a convolution takes them in, a concatenation does not
     matmul_to_linear,  # before the folding: what is added behind a product becomes a bias, which a product has not
     fold_pads,  # before activations are fused: they say what no value lies below; before scales are folded: padding stands between
+    merge_parallel_convs,  # behind it: windows are compared; before scales are folded: then one convolution alone is beside them
+    move_into_parts,  # behind it: sums have become convolutions; before the folding: a concatenation takes no norm in
     fold_batch_norm,  # before activations are fused: the norm stands between them and the convolution
     fold_input_scales,  # after it: what stands between two convolutions goes into the first, whose padding never matters
     fuse_epilogues,

@@ -12,7 +12,7 @@ from ..graph import Node, Value
 from ..ops import BatchNorm, Binary, Unary
 from ..spec import Array
 
-__all__ = ["Affine", "affine_of", "names_of", "rounded", "scaled", "wide"]
+__all__ = ["Affine", "affine_of", "as_precise", "names_of", "rounded", "scaled", "wide"]
 
 Wide = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -143,13 +143,16 @@ def scaled(weight: Array, factor: Wide, axis: int = 0) -> Array | None:
         np.multiply(weight, factor, out=out, dtype=np.float64, casting="same_kind")
     if not np.isfinite(out).all() and np.isfinite(weight).all():
         return None
-    if out.dtype == np.float16:
-        others = tuple(i for i in range(out.ndim) if i != axis)
-        now, before = (np.abs(w).max(axis=others, initial=0) for w in (out, weight))
-        least = np.finfo(np.float16).smallest_normal
-        if np.any((now < least) & (before >= least)):
-            return None
-    return out
+    return out if as_precise(out, (weight,), axis) else None
+
+
+def as_precise(weight: Array, before: Iterable[Array], axis: int = 0) -> bool:
+    """Whether no output's weights all left float16's range of normal numbers that were in it in one of the weights before."""
+    if weight.dtype != np.float16:
+        return True
+    least = np.finfo(np.float16).smallest_normal
+    now, *then = (np.abs(w).max(axis=tuple(i for i in range(w.ndim) if i != axis), initial=0) for w in (weight, *before))
+    return not np.any((now < least) & (np.max(then, axis=0) >= least))
 
 
 def rounded(addend: Wide, dtype: np.dtype[Any]) -> Array | None:

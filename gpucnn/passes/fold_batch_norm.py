@@ -9,7 +9,7 @@ from ..ops import BatchNorm, Conv, ConvTranspose, Linear
 from .affine import Affine, Wide, affine_of, names_of, rounded, scaled, wide
 from .rewriter import Rewriter
 
-__all__ = ["fold_batch_norm"]
+__all__ = ["axis_of_weights", "fold_batch_norm"]
 
 
 def fold_batch_norm(graph: Graph) -> None:
@@ -20,7 +20,7 @@ def fold_batch_norm(graph: Graph) -> None:
     """
     with Rewriter(graph) as rewriter:
         for node in rewriter:
-            axis = _channels(node)
+            axis = axis_of_weights(node)
             if axis is None:
                 continue
             behind, steps = _chain(rewriter, node, axis)
@@ -32,7 +32,7 @@ def fold_batch_norm(graph: Graph) -> None:
                     graph.note(what, count)
 
 
-def _channels(node: Node) -> int | None:
+def axis_of_weights(node: Node) -> int | None:
     """Axis of the result that the node has weights for, where those can take in what follows; None where they cannot."""
     op, x, own = node.op, node.inputs[0] if node.inputs else None, node.inputs[1:]
     if not isinstance(op, (Conv, ConvTranspose, Linear, BatchNorm)) or x is None or not all(v is None or v.is_constant for v in own):

@@ -72,12 +72,7 @@ class Rewriter:
         Node
         """
         result, slot = nodes[-1].outputs[0], self._at[at]
-        for node in nodes:
-            assert len(node.outputs) == 1
-            self._slots[self._at.pop(node)] = None
-            for v in node.inputs:
-                if v is not None:
-                    self._readers[v].remove(node)
+        self.drop(nodes)
         self.graph.insert(op, inputs, name or result.name, instead=result)
         made = self.graph.nodes.pop()
         self._slots[slot], self._at[made] = made, slot
@@ -86,6 +81,24 @@ class Rewriter:
                 self._readers.setdefault(v, []).append(made)
         self._redirect(result, made.outputs[0])
         return made
+
+    def drop(self, nodes: Sequence[Node], instead: Value | None = None) -> None:
+        """Take nodes away; the readers of what the last one made read another value, or are taken away next.
+
+        Parameters
+        ----------
+        nodes : sequence of Node
+            None but the last makes anything that others read; each has one output.
+        instead : Value, optional
+        """
+        for node in nodes:
+            assert len(node.outputs) == 1
+            self._slots[self._at.pop(node)] = None
+            for v in node.inputs:
+                if v is not None:
+                    self._readers[v].remove(node)
+        if instead is not None:
+            self._redirect(nodes[-1].outputs[0], instead)
 
     def _redirect(self, old: Value, new: Value) -> None:
         """Let every reader of ``old``, inside and outside, read ``new``."""
