@@ -332,10 +332,10 @@ def model():
 @pytest.mark.parametrize(
     ("x", "parts"),
     [
-        (z(3, 5, 5), ("input 'input' must have 4 axes (n×3×5×5)", "got shape 3×5×5")),
+        (z(3, 5, 5), ("input 'input' must have 4 axes (n×3×5×5 float32)", "got shape 3×5×5 float32")),
         (z(1, 4, 5, 5), ("must have 3 channels on axis 1", "got shape 1×4×5×5")),
-        (z(1, 3, 5, 5, dtype=np.uint8), ("must be float32", "got uint8")),
-        (z(1, 3, 5, 5, dtype=bool), ("must be float32", "got bool")),
+        (z(1, 3, 5, 5, dtype=np.uint8), ("must be float32", "got 1×3×5×5 uint8")),
+        (z(1, 3, 5, 5, dtype=bool), ("must be float32", "got 1×3×5×5 bool")),
         (z(1, 3, 2, 2), ("conv2d: the kernel reaches over 3 pixels, the padded input has 2",)),
         (z(1, 3, 9, 9), ("linear: weight takes 36 features, the last axis of x has 196",)),
     ],
