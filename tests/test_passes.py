@@ -37,6 +37,7 @@ from gpucnn.passes import (
     recognise_activations,
     recognise_global_pools,
     recognise_norms,
+    unstack_sums,
 )
 from gpucnn.passes.alias_buffers import dense_strides
 from gpucnn.spec import Spec
@@ -627,7 +628,7 @@ def test_all_passes_have_a_place():
     recognise = {keep_reduced_axes, recognise_activations, recognise_norms, recognise_global_pools}
     folding = {fold_constants, matmul_to_linear, fold_pads, fold_batch_norm, fold_input_scales}
     moving = {merge_duplicates, find_shuffles, drop_expands, cancel_transposes, merge_reshapes, join_concats}
-    moving |= {join_parts, move_into_parts, merge_parallel_convs}
+    moving |= {join_parts, move_into_parts, merge_parallel_convs, unstack_sums}
     everywhere = {*recognise, *folding, *moving, drop_identities, fuse_epilogues, assign_layouts, alias_buffers}
     assert set(PASSES) == {*everywhere, WhereSupported(fuse_lookup)}
     assert PASSES[-2:] == LAY_OUT

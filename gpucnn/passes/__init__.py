@@ -31,6 +31,7 @@ from .move_into_parts import move_into_parts
 from .recognise_activations import recognise_activations
 from .recognise_global_pools import recognise_global_pools
 from .recognise_norms import recognise_norms
+from .unstack_sums import unstack_sums
 
 __all__ = [
     "LAY_OUT",
@@ -63,6 +64,7 @@ __all__ = [
     "recognise_activations",
     "recognise_global_pools",
     "recognise_norms",
+    "unstack_sums",
 ]
 
 
@@ -86,6 +88,7 @@ SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     recognise_norms,  # behind activations: a bound below a norm is a clip by then
     cancel_transposes,  # with less to move through; before what looks for neighbours, and for channels on axis 1
     recognise_global_pools,  # behind norms, which are made of means too, and with the axes of maps in their places
+    unstack_sums,  # before reshapes are merged, of which it makes some; behind the other moving, so that stacks are of maps
     merge_reshapes,  # with those that transpositions and pools have become
     join_concats,
     join_parts,

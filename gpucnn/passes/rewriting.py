@@ -33,6 +33,10 @@ class Rewriting:
         readers = self._readers.get(value, [])
         return readers[0] if len(readers) == 1 and value not in self._asked_for else None
 
+    def readers(self, value: Value) -> list[Node]:
+        """The nodes that need a value; one that needs it twice stands there twice."""
+        return list(self._readers.get(value, ()))
+
     def is_closed(self, nodes: Iterable[Node], last: Node) -> bool:
         """Whether what the nodes make is needed by them alone, but for what the last one makes."""
         every = {*nodes, last}
