@@ -31,7 +31,7 @@ PHOTOS = sorted(map(str, (Path(gpucnn.__file__).parent / "data" / "photos").glob
 class FakeModel:
     """Scores of ten classes by the mean of the pixels, made by a scorer that the test may watch."""
 
-    name, labels_source = "fake", "made up"
+    name, labels_source, nodes = "fake", "made up", None
 
     def __init__(self, record=RECORD, labels=tuple("abcdefghij"), batch=4, score=None, classes=10):
         if classes != 10:
