@@ -127,7 +127,7 @@ class Model:
         self.inputs = self._door.ports(self._splits)
         self.outputs = self._output_ports(graph)
         self._tuple = len(self.outputs) != 1
-        self._ends_in = None if self._tuple or graph is None else own_activation(next(iter(graph.outputs.values())))
+        self._ends_in = None if self._tuple or graph is None else own_activation(graph)
         if labels is not None:
             self._check_labels(labels)
 

@@ -7,15 +7,33 @@ softmax or sigmoid (``Scorer``), or the net stops before its last dense layer (`
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import functional as F
 from .door import width_of
 from .errors import GpucnnError, ModelError
-from .graph import Graph, Value
-from .ops import Activation, Cast, Conv, Flatten, Identity, Linear, LogSoftmax, Reshape, Softmax
+from .graph import Graph, Node, Value
+from .ops import (
+    Activation,
+    Binary,
+    Cast,
+    Conv,
+    Dequantize,
+    Flatten,
+    Identity,
+    Linear,
+    LogSoftmax,
+    Quantize,
+    Reshape,
+    Slice,
+    Softmax,
+    Transpose,
+    Unary,
+)
+from .passes import SIMPLIFY, recognise_activations
+from .passes.patterns import Anything, exp, find, over, total
 from .preprocess import Preprocess, normalisation_table
 from .presets import image_axes
 from .spec import Array, Spec, shape_text
@@ -27,6 +45,11 @@ __all__ = ["ACTIVATIONS", "FeatureExtractor", "Scorer", "own_activation"]
 
 ACTIVATIONS = ("auto", "softmax", "sigmoid", "none")
 """What may make probabilities of a net's last values; ``"auto"`` leaves it to the net."""
+
+_RECOGNISE = SIMPLIFY[: SIMPLIFY.index(recognise_activations) + 1]
+
+_EXP = exp(Anything("x"))
+_WRITTEN_SOFTMAX = over(_EXP, total(_EXP))
 
 
 class _OnPhotographs:
@@ -47,9 +70,11 @@ class _OnPhotographs:
         table = None if spec.dtype == np.uint8 else normalisation_table(record)
 
         def forward(graph: Graph, x: Value) -> tuple[Value, ...]:
-            x = x if table is None else F.lookup(x, table)
+            if table is not None:
+                x = F.lookup(x, table)
+                x = x if spec.dtype == np.float16 else _as(x, spec.dtype)  # 16 bits are computed in 32 anyway
             (y,) = model._record(graph, x if axes[0] == 1 else F.permute(x, (0, 2, 3, 1)))
-            return (finish(y),)
+            return (_as(finish(y), np.float32),)
 
         image = Spec((1, record.channels, *record.size), np.dtype(np.uint8))
         self._name = name
@@ -120,19 +145,19 @@ class Scorer(_OnPhotographs):
     def __init__(self, model: Model, preprocess: Preprocess | None = None, activation: str = "auto") -> None:
         check_activation(activation)
         require_classifier(model)
-        self.classes = width_of(model.outputs[0].shape) or int(model.outputs[0].shape[1])
+        width, shape = width_of(model.outputs[0].shape), "×".join(map(str, model.outputs[0].shape))
+        if width is None:
+            raise ModelError(f"{model.name}: is no image classifier; its output has shape {shape}, not (n, classes)")
+        self.classes = width
         self.activation = _settled(model, activation, self.classes)
         applied = {"softmax": lambda y: F.softmax(y, 1), "sigmoid": F.sigmoid}.get(self.activation)
         if applied is None or model._ends_in in ("softmax", "sigmoid"):
             applied = _as_it_is
 
         def finish(y: Value) -> Value:
-            width = width_of(("n", *y.shape[1:]))
-            if y.ndim > 2 and width is not None:
-                y = F.reshape(y, (-1, width))
-            if y.ndim != 2:
-                raise ModelError(f"{model.name}: is no image classifier; its output has shape {shape_text(y.shape)}, not (n, classes)")
-            return applied(y)
+            if width_of(("n", *y.shape[1:])) != width:  # of another size of image
+                raise ModelError(f"{model.name}: its output has shape {shape_text(y.shape)} for images of this size, not (n, {width})")
+            return applied(_as(F.reshape(y, (-1, width)) if y.ndim > 2 else y, np.float32))
 
         super().__init__(model, preprocess, finish)
 
@@ -176,8 +201,14 @@ def check_activation(activation: str) -> None:
 
 def require_classifier(model: Model) -> None:
     """Raise unless the model takes images and gives a row of numbers for each."""
-    if len(model.inputs) != 1 or model._tuple or not model._splits:
-        raise ModelError(f"{model.name}: is no image classifier; it needs one input, one output, and images that do not mix")
+    why = f"{model.name}: is no image classifier; it needs one input, one output, and images that do not mix"
+    for side, ports in (("inputs", model.inputs), ("outputs", model.outputs)):
+        if len(ports) != 1:
+            found = ", ".join(f"{p.name!r} {'×'.join(map(str, p.shape))}" for p in ports) or "none"
+            cut = "; cut it to one with onnx.utils.extract_model" if model.nodes and len(ports) > 1 else ""
+            raise ModelError(f"{why}; its {side} are {found}{cut}")
+    if not model._splits:
+        raise ModelError(f"{why}; these are only run as a whole batch")
     shape = model.outputs[0].shape
     if model.outputs[0].dtype.kind != "f":
         raise ModelError(f"{model.name}: gives no scores; its output is {model.outputs[0].dtype}, not floating point")
@@ -185,20 +216,60 @@ def require_classifier(model: Model) -> None:
         raise ModelError(f"{model.name}: is no image classifier; its output has shape {'×'.join(map(str, shape))}, not (n, classes)")
 
 
-def own_activation(y: Value) -> str | None:
-    """The softmax, log_softmax or sigmoid that made y, looking back through what only moves or names values; None where it is none."""
-    node = y.producer
-    while node is not None and isinstance(node.op, (Reshape, Flatten, Identity, Cast)):
+def own_activation(graph: Graph) -> str | None:
+    """The softmax, log_softmax or sigmoid that a net of one output ends in, written out or not; None where it ends in none.
+
+    What only moves, names, cuts or rounds values may stand behind it. The graph is used up.
+    """
+    (y,) = graph.outputs.values()
+    width = width_of(("n", *y.shape[1:]))
+    if width is None or y.dtype.kind != "f":
+        return None
+    last = _last(y)[0]
+    if last is not None and isinstance(last.op, (Binary, Unary)):
+        with np.errstate(all="ignore"):  # weights may be anything
+            for one in _RECOGNISE:
+                one(graph)
+        (y,) = graph.outputs.values()
+    last, is_cut = _last(y)
+    match None if last is None else last.op:
+        case Softmax(dim) | LogSoftmax(dim) as op:
+            return _of_classes("softmax" if isinstance(op, Softmax) else "log_softmax", last, dim, width, is_cut)
+        case Activation("sigmoid"):
+            return "sigmoid"
+        case Binary():
+            found = find(_WRITTEN_SOFTMAX, last) if last is not None else None
+            return _of_classes("softmax", last, found["axes"][0], width, is_cut) if found and len(found["axes"]) == 1 else None
+        case _:
+            return None
+
+
+def _last(y: Value) -> tuple[Node | None, bool]:
+    """The node that computed y, before others moved or rounded it, and whether they took a part of it."""
+    node, is_cut = y.producer, False
+    while node is not None:
+        match node.op:
+            case Reshape() | Flatten() | Identity() | Cast() | Transpose() | Quantize() | Dequantize():
+                pass
+            case Slice():
+                is_cut = True
+            case Activation("clip", low, high) if low <= 0 and high >= 1:
+                pass
+            case _:
+                break
         x = node.inputs[0]
         node = x.producer if x is not None else None
-    op = node.op if node is not None else None
-    if node is not None and isinstance(op, (Softmax, LogSoftmax)) and node.outputs[0].shape[op.dim] != width_of(("n", *y.shape[1:])):
-        return None  # of something else than the classes
-    if isinstance(op, Softmax):
-        return "softmax"
-    if isinstance(op, LogSoftmax):
-        return "log_softmax"
-    return "sigmoid" if isinstance(op, Activation) and op.kind == "sigmoid" else None
+    return node, is_cut
+
+
+def _of_classes(kind: str, node: Node | None, dim: int, width: int, is_cut: bool) -> str | None:
+    """The activation, if it is over the classes: None for one over something else. One class of several is a probability by itself."""
+    size = node.outputs[0].shape[dim] if node is not None else 0
+    if size == width and not is_cut:
+        return kind
+    if not is_cut or size <= width or kind != "softmax":
+        return None
+    return "sigmoid" if width == 1 else kind
 
 
 def _settled(model: Model, asked: str, classes: int) -> str:
@@ -224,6 +295,10 @@ def _settled(model: Model, asked: str, classes: int) -> str:
 
 def _as_it_is(y: Value) -> Value:
     return y
+
+
+def _as(x: Value, dtype: Any) -> Value:
+    return x if x.dtype == dtype else F.cast(x, dtype)
 
 
 def _features(name: str, y: Value) -> Value:

@@ -25,6 +25,8 @@ def classifier(
     classes: int = CLASSES,
     metadata: Mapping[str, str] | None = None,
     opset: int = 17,
+    behind: Sequence[Any] = (),
+    constants: Mapping[str, Any] | None = None,
     **attributes: Any,
 ) -> Path:
     """Write a net that averages each channel and multiplies by ``WEIGHT``.
@@ -35,6 +37,8 @@ def classifier(
         Operators behind the scores, as ``"Softmax"``; ``attributes`` are theirs.
     head : {"gemm", "conv", "fixed"}
         ``"conv"`` gives (n, classes, 1, 1); ``"fixed"`` reshapes to (1, 3) before the product, as a net for one image does.
+    behind : sequence of nodes, as ``onnx_graphs`` writes them
+        What comes behind ``"scores"`` and the tail, and may read ``constants``.
     """
     nodes, x = [], "x"
     weights = {"w": WEIGHT[:classes], "b": BIAS[:classes]}
@@ -59,11 +63,17 @@ def classifier(
     for i, op in enumerate(tail):
         nodes.append(helper.make_node(op, [y], [f"tail{i}"], **attributes))
         y = f"tail{i}"
+    for op, i, y, *rest in behind:
+        nodes.append(helper.make_node(op, i.split(), [y], **(rest[0] if rest else {})))
     nodes.append(helper.make_node("Identity", [y], ["probs"]))
-    half = dtype == TensorProto.FLOAT16
-    made = [numpy_helper.from_array(a.astype(np.float16) if half and a.dtype == np.float32 else a, k) for k, a in weights.items()]
+    weights.update((k, np.asarray(v)) for k, v in (constants or {}).items())
+    kind = dtype if dtype in (TensorProto.FLOAT16, TensorProto.DOUBLE) else TensorProto.FLOAT
+    wide = helper.tensor_dtype_to_np_dtype(kind)
+    made = [numpy_helper.from_array(a.astype(wide) if a.dtype == np.float32 else a, k) for k, a in weights.items()]
     rank = 4 if head == "conv" else 2
-    out = helper.make_tensor_value_info("probs", TensorProto.FLOAT16 if half else TensorProto.FLOAT, [shape[0], classes, 1, 1][:rank])
+    out = helper.make_tensor_value_info("probs", kind, [shape[0], classes, 1, 1][:rank])
+    if behind:  # their shape is left to inference
+        out = helper.make_tensor_value_info("probs", kind, None)
     graph = helper.make_graph(nodes, "classifier", [helper.make_tensor_value_info("x", dtype, list(shape))], [out], made)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     helper.set_model_props(model, dict(metadata or {}))

@@ -46,6 +46,55 @@ def test_a_softmax_over_something_else_than_the_classes_is_not_taken_for_the_cla
     assert np.abs(found - 0.25).max() <= NEAR
 
 
+EXP = [("Exp", "scores", "e"), ("ReduceSum", "e axes", "sum"), ("Div", "e sum", "p")]
+BEHIND = {
+    "moved": ("conv", [("Softmax", "scores", "s", {"axis": 1}), ("Transpose", "s", "p", {"perm": [0, 2, 3, 1]})]),
+    "over the last axis and back": (
+        "conv",
+        [("Transpose", "scores", "t", {"perm": [0, 2, 3, 1]}), ("Softmax", "t", "s"), ("Transpose", "s", "p", {"perm": [0, 3, 1, 2]})],
+    ),
+    "bounded": ("gemm", [("Softmax", "scores", "s"), ("Clip", "s zero one", "p")]),
+    "written out": ("gemm", EXP),
+    "written out below the largest": (
+        "gemm",
+        [("ReduceMax", "scores", "m", {"axes": [1]}), ("Sub", "scores m", "d"), ("Exp", "d", "e"), *EXP[1:]],
+    ),
+    "squeezed": ("conv", [("Softmax", "scores", "s", {"axis": 1}), ("Squeeze", "s maps", "p")]),
+}
+NUMBERS = {"zero": np.float32(0), "one": np.float32(1), "axes": np.int64([1]), "maps": np.int64([2, 3])}
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_a_softmax_is_found_behind_what_moves_it_and_written_out(tmp_path, name):
+    head, nodes = BEHIND[name]
+    used, found = probabilities(classifier(tmp_path / "net.onnx", head=head, behind=nodes, constants=NUMBERS))
+    assert used == "softmax"
+    assert np.abs(found - softmax(scores(PIXELS))).max() <= NEAR
+
+
+@pytest.mark.parametrize("last", [("Reciprocal", "sum", "p"), ("Div", "one sum", "p")])
+def test_a_sigmoid_is_found_written_out(tmp_path, last):
+    nodes = [("Neg", "scores", "n"), ("Exp", "n", "e"), ("Add", "e one", "sum"), last]
+    used, found = probabilities(classifier(tmp_path / "net.onnx", behind=nodes, constants=NUMBERS))
+    assert used == "sigmoid"
+    assert np.abs(found - SIGMOID).max() <= NEAR
+
+
+def test_a_quantised_softmax_is_not_taken_for_scores(tmp_path):
+    nodes = [("Softmax", "scores", "s"), ("QuantizeLinear", "s step", "q"), ("DequantizeLinear", "q step", "p")]
+    used, found = probabilities(classifier(tmp_path / "net.onnx", behind=nodes, constants={"step": np.float32(1 / 256)}))
+    assert used == "softmax"
+    assert np.abs(found - softmax(scores(PIXELS))).max() <= 1 / 512 + NEAR
+
+
+def test_one_class_that_is_cut_from_a_softmax_is_a_probability(tmp_path):
+    nodes = [("Softmax", "scores", "s"), ("Slice", "s from to axes", "p")]
+    path = classifier(tmp_path / "net.onnx", behind=nodes, constants={**NUMBERS, "from": np.int64([2]), "to": np.int64([3])})
+    with Classifier(path, preprocess=RECORD, device="cpu") as made:
+        found = [r.predictions[0].probability for r in made.predict(list(PIXELS))]
+    assert np.abs(found - softmax(scores(PIXELS))[:, 2]).max() <= NEAR
+
+
 @pytest.mark.parametrize("head", ["gemm", "conv"])
 def test_a_softmax_behind_any_head(tmp_path, head):
     used, found = probabilities(classifier(tmp_path / "net.onnx", tail=["Softmax"], head=head, axis=1))

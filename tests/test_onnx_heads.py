@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, save
 from onnx_classifiers import classifier, scores, softmax
+from onnx_graphs import model
 
 import gpucnn
 from gpucnn import Classifier, Preprocess
@@ -29,8 +31,8 @@ def test_a_row_of_scores_whatever_axes_are_about_it(tmp_path, head, tail, attrib
     path = classifier(tmp_path / "net.onnx", head=head, tail=tail, **attributes)
     found = [sorted(r.predictions, key=lambda p: p.index) for r in results(path, top=4)]
     assert np.abs(np.array([[p.probability for p in row] for row in found]) - softmax(scores(PIXELS))).max() <= NEAR
-    with gpucnn.load(path, device="cpu", labels=["a", "b", "c", "d"]) as model:
-        assert model.labels == ("a", "b", "c", "d")
+    with gpucnn.load(path, device="cpu", labels=["a", "b", "c", "d"]) as loaded:
+        assert loaded.labels == ("a", "b", "c", "d")
 
 
 @pytest.mark.parametrize("tail", [[], ["Sigmoid"]])
@@ -61,3 +63,21 @@ def test_features_are_what_the_last_dense_layer_reads(tmp_path):
         with Classifier(path, preprocess=RECORD, device="cpu") as made:
             vectors = np.array([f.vector for f in made.features(list(PIXELS))])
         assert np.abs(vectors - (PIXELS / 255).mean((1, 2))).max() <= NEAR
+
+
+@pytest.mark.parametrize(
+    ("nodes", "shape", "said"),
+    [
+        ([("Transpose", "x", "p", {"perm": [0, 2, 3, 1]})], ("n", "h", "w", 3), "its output has shape n×h×w×3, not .n, classes."),
+        ([("Relu", "x", "p")], ("n", 3, "h", "w"), "its output has shape n×3×h×w, not .n, classes."),
+        ([("Relu", "x", "p"), ("Neg", "x", "q")], None, "its outputs are 'p' .*, 'q' .*; cut it to one with onnx.utils.extract_model"),
+        ([("ReduceMax", "x", "m", {"axes": [0], "keepdims": 1}), ("Sub", "x m", "p")], None, "these are only run as a whole batch"),
+    ],
+)
+def test_what_is_no_classifier_is_told_why(tmp_path, nodes, shape, said):
+    made = model(nodes, {"x": ("float32", ("n", 3, "h", "w"))}, [outputs for _, _, outputs, *_ in nodes if outputs in "pq"])
+    if shape:
+        made.graph.output[0].CopyFrom(helper.make_tensor_value_info("p", TensorProto.FLOAT, shape))
+    save(made, tmp_path / "net.onnx")
+    with pytest.raises(ModelError, match=f"is no image classifier; .*{said}"):
+        results(tmp_path / "net.onnx")

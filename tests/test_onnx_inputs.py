@@ -27,8 +27,13 @@ def probabilities(path, record):
 @pytest.mark.parametrize("nhwc", [False, True], ids=["NCHW", "NHWC"])
 @pytest.mark.parametrize(
     ("dtype", "record", "near"),
-    [(TensorProto.FLOAT, ZERO_TO_ONE, SINGLE), (TensorProto.FLOAT16, ZERO_TO_ONE, HALF), (TensorProto.UINT8, BYTES, SINGLE)],
-    ids=["float", "float16", "uint8"],
+    [
+        (TensorProto.FLOAT, ZERO_TO_ONE, SINGLE),
+        (TensorProto.FLOAT16, ZERO_TO_ONE, HALF),
+        (TensorProto.DOUBLE, ZERO_TO_ONE, SINGLE),
+        (TensorProto.UINT8, BYTES, SINGLE),
+    ],
+    ids=["float", "float16", "double", "uint8"],
 )
 @pytest.mark.parametrize("batch", ["n", 1])
 def test_layouts_and_types(tmp_path, nhwc, dtype, record, near, batch):
@@ -50,8 +55,10 @@ def test_a_float16_model_gives_float16(tmp_path):
         assert (model.inputs[0].dtype, model.outputs[0].dtype) == (np.float16, np.float16)
         x = (PIXELS / 255).transpose(0, 3, 1, 2).astype(np.float16)
         y = model(x)
+        scored = model.scorer(ZERO_TO_ONE)(PIXELS)
     assert y.dtype == np.float16
     assert np.abs(y.astype(np.float64) - scores(PIXELS)).max() <= 8 * HALF
+    assert scored.dtype == np.float32
 
 
 def test_bytes_must_be_left_as_they_are(tmp_path):
