@@ -116,7 +116,9 @@ def _joined(leaves: Sequence[_Leaf], nodes: Sequence[Node] = ()) -> Branch:
 def _clusters(leaves: Sequence[_Leaf]) -> list[list[_Leaf]]:
     """Which of the leaves are to become one, each with a convolution first: from large kernels to small ones, where they cost least."""
     found: dict[tuple[Value, tuple[int, ...]], list[list[_Leaf]]] = {}
-    for leaf in sorted(leaves, key=lambda leaf: (not leaf.branch.has_conv, -leaf.branch.cost)):
+    of_convs = {(leaf.branch.x, leaf.branch.stride) for leaf in leaves if leaf.branch.has_conv}
+    beside = [leaf for leaf in leaves if (leaf.branch.x, leaf.branch.stride) in of_convs]  # the others may be of any rank
+    for leaf in sorted(beside, key=lambda leaf: (not leaf.branch.has_conv, -leaf.branch.cost)):
         clusters = found.setdefault((leaf.branch.x, leaf.branch.stride), [])
         more = [_joined([*cluster, leaf]).cost - _joined(cluster).cost for cluster in clusters]
         least = min(more, default=leaf.branch.cost + 1)
