@@ -1,6 +1,6 @@
 """Graph to graph: what is made simpler, fused and laid out before a plan is drawn up. One function a file.
 
-What the passes that recognise something share: ``formulas`` (activations, by algebra), ``patterns`` (norms, by their nodes), ``rewriting``.
+What the passes that recognise something share: ``formulas`` (activations, by algebra), ``patterns`` (norms, by their nodes), ``rewriter``.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..graph import Node, Value
 from ..ops import Activation, Binary, Unary
-from .rewriting import scalar
+from .numbers import scalar
 
 __all__ = ["Coefficient", "Formula", "X", "abs_", "clip", "erf", "exp", "log", "read", "sigmoid", "softplus", "tanh", "variables"]
 

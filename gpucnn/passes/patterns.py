@@ -8,7 +8,7 @@ from typing import Any
 
 from ..graph import Node, Value
 from ..ops import Activation, Binary, Expand, GlobalAvgPool, Reduce, Unary
-from .rewriting import scalar
+from .numbers import scalar
 
 __all__ = [
     "Anything", "Constant", "Found", "Number", "Pattern", "amax", "at_least", "exp", "expanded", "find", "inverse_root", "mean", "norm",

@@ -9,9 +9,10 @@ import numpy as np
 from ..graph import Graph, Node, Value
 from ..ops import Activation, Binary, LogSoftmax, Softmax, Unary
 from .formulas import Coefficient, X, abs_, clip, erf, exp, log, read, sigmoid, softplus, tanh, variables
+from .numbers import scalar
 from .patterns import Anything, amax, find, over, total
 from .patterns import exp as exp_of
-from .rewriting import Rewriting, scalar
+from .rewriter import Rewriter
 
 __all__ = ["recognise_activations"]
 
@@ -46,32 +47,31 @@ def recognise_activations(graph: Graph) -> None:
     underflows on the way differs: ``x·min(max(x + 3, 0), 6)/6`` of an x near the end of its type is x here and infinite there, and
     ``log(softmax(x))`` is finite here where the probability underflows to 0 there.
     """
-    rewriting = Rewriting(graph)
-    for node in rewriting:
-        match node.op:
-            case Activation("relu" | "clip") | Binary("maximum" | "minimum"):
-                done = _leaky(rewriting, node) or _clip(rewriting, node)
-                done = _formula(rewriting, node) or done
-            case Unary("log"):
-                done = _log_softmax(rewriting, node)
-            case Binary(kind) if kind in _LAST:
-                done = _softmax(rewriting, node) or _formula(rewriting, node)
-            case Unary("reciprocal"):
-                done = _formula(rewriting, node)
-            case _:
-                continue
-        if done:
-            graph.note("activations recognised")
-    rewriting.finish()
+    with Rewriter(graph) as rewriter:
+        for node in rewriter:
+            match node.op:
+                case Activation("relu" | "clip") | Binary("maximum" | "minimum"):
+                    done = _leaky(rewriter, node) or _clip(rewriter, node)
+                    done = _formula(rewriter, node) or done
+                case Unary("log"):
+                    done = _log_softmax(rewriter, node)
+                case Binary(kind) if kind in _LAST:
+                    done = _softmax(rewriter, node) or _formula(rewriter, node)
+                case Unary("reciprocal"):
+                    done = _formula(rewriter, node)
+                case _:
+                    continue
+            if done:
+                graph.note("activations recognised")
 
 
-def _formula(rewriting: Rewriting, node: Node) -> bool:
+def _formula(rewriter: Rewriter, node: Node) -> bool:
     if node.outputs[0].dtype.kind != "f":
         return False
     for x in variables(node):
         found = _activation(node, x)
-        if found is not None and rewriting.is_closed(found[1], node):
-            rewriting.replace(found[1], node, found[0], (x,))
+        if found is not None and rewriter.is_closed(found[1], node):
+            rewriter.change(node, found[0], (x,), found[1])
             return True
     return False
 
@@ -109,33 +109,33 @@ def _bounds(node: Node | None) -> tuple[Value, float, float] | None:
             return None
 
 
-def _clip(rewriting: Rewriting, node: Node) -> bool:
+def _clip(rewriter: Rewriter, node: Node) -> bool:
     """One clip instead of several, and of a minimum and a maximum; one below at 0 is a ReLU."""
     outer = _bounds(node)
     if outer is None or node.outputs[0].dtype.kind != "f":
         return False
     x, low, high = outer
     inside: list[Node] = []
-    while x.producer is not None and (inner := _bounds(x.producer)) is not None and rewriting.only_reader(x) is not None:
+    while x.producer is not None and (inner := _bounds(x.producer)) is not None and rewriter.only_reader(x) is not None:
         inside.append(x.producer)
         x, below, above = inner
         low, high = min(max(below, low), high), max(min(above, high), low)
     op = Activation("relu") if (low, high) == (0.0, inf) else Activation("clip", low, high)
     if (low, high) == (-inf, inf) or (op == node.op and not inside):
         return False
-    rewriting.replace(inside, node, op, (x,))
+    rewriter.change(node, op, (x,), inside)
     return True
 
 
-def _leaky(rewriting: Rewriting, node: Node) -> bool:
+def _leaky(rewriter: Rewriter, node: Node) -> bool:
     """``max(x, a·x)`` with a between 0 and 1."""
     if node.op != Binary("maximum"):
         return False
     for line, x in (node.inputs, node.inputs[::-1]):
         before = line.producer if line is not None else None
         slope = None if before is None or x is None else _slope(before, x)
-        if before is not None and slope is not None and 0 < slope < 1 and rewriting.is_closed([before], node):
-            rewriting.replace([before], node, Activation("leaky_relu", slope), (x,))
+        if before is not None and slope is not None and 0 < slope < 1 and rewriter.is_closed([before], node):
+            rewriter.change(node, Activation("leaky_relu", slope), (x,), [before])
             return True
     return False
 
@@ -154,20 +154,20 @@ def _slope(node: Node, x: Value) -> float | None:
             return None
 
 
-def _log_softmax(rewriting: Rewriting, node: Node) -> bool:
+def _log_softmax(rewriter: Rewriter, node: Node) -> bool:
     (p,) = node.inputs
     match p.producer if p is not None else None:
-        case Node(op=Softmax(dim)) as before if rewriting.is_closed([before], node):
-            rewriting.replace([before], node, LogSoftmax(dim), before.inputs)
+        case Node(op=Softmax(dim)) as before if rewriter.is_closed([before], node):
+            rewriter.change(node, LogSoftmax(dim), before.inputs, [before])
             return True
         case _:
             return False
 
 
-def _softmax(rewriting: Rewriting, node: Node) -> bool:
+def _softmax(rewriter: Rewriter, node: Node) -> bool:
     """``e/Σe`` with ``e = exp(x − max x)``. Without the maximum it is left alone: there a large x is NaN."""
     found = find(_SOFTMAX, node)
-    if found is None or len(found["axes"]) != 1 or node.outputs[0].shape != found["x"].shape or not rewriting.is_closed(found.nodes, node):
+    if found is None or len(found["axes"]) != 1 or node.outputs[0].shape != found["x"].shape or not rewriter.is_closed(found.nodes, node):
         return False
-    rewriting.replace(found.nodes, node, Softmax(found["axes"][0]), (found["x"],))
+    rewriter.change(node, Softmax(found["axes"][0]), (found["x"],), found.nodes)
     return True

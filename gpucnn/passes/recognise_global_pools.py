@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..graph import Graph, Node, Value
 from ..ops import AdaptiveAvgPool, AvgPool, Flatten, GlobalAvgPool, GlobalMaxPool, GlobalMinPool, MaxPool, MinPool, Op, Reduce
-from .rewriting import Rewriting
+from .rewriter import Rewriter
 
 __all__ = ["recognise_global_pools"]
 
@@ -18,23 +18,22 @@ def recognise_global_pools(graph: Graph) -> None:
     -----
     NaN goes through all of them alike. Where the axes do not stay, a flatten follows, which moves nothing.
     """
-    rewriting = Rewriting(graph)
-    for node in rewriting:
-        match node.op:
-            case Reduce(kind) if kind in _POOLS and _reduced(rewriting, node):
-                pass
-            case AvgPool(divisor_override=None) if _is_whole(node):
-                rewriting.replace((), node, GlobalAvgPool(), node.inputs)
-            case MaxPool(return_indices=False) if _is_whole(node):
-                rewriting.replace((), node, GlobalMaxPool(), node.inputs)
-            case MinPool() if _is_whole(node):
-                rewriting.replace((), node, GlobalMinPool(), node.inputs)
-            case AdaptiveAvgPool(sizes) if set(sizes) == {1}:
-                rewriting.replace((), node, GlobalAvgPool(), node.inputs)
-            case _:
-                continue
-        graph.note("global pools recognised")
-    rewriting.finish()
+    with Rewriter(graph) as rewriter:
+        for node in rewriter:
+            match node.op:
+                case Reduce(kind) if kind in _POOLS and _reduced(rewriter, node):
+                    pass
+                case AvgPool(divisor_override=None) if _is_whole(node):
+                    rewriter.change(node, GlobalAvgPool(), node.inputs)
+                case MaxPool(return_indices=False) if _is_whole(node):
+                    rewriter.change(node, GlobalMaxPool(), node.inputs)
+                case MinPool() if _is_whole(node):
+                    rewriter.change(node, GlobalMinPool(), node.inputs)
+                case AdaptiveAvgPool(sizes) if set(sizes) == {1}:
+                    rewriter.change(node, GlobalAvgPool(), node.inputs)
+                case _:
+                    continue
+            graph.note("global pools recognised")
 
 
 def _is_whole(node: Node) -> bool:
@@ -46,29 +45,29 @@ def _is_whole(node: Node) -> bool:
     return op.kernel_size == x.shape[2:] and not padded and node.outputs[0].spec.size == x.shape[0] * x.shape[1]
 
 
-def _reduced(rewriting: Rewriting, node: Node) -> bool:
+def _reduced(rewriter: Rewriter, node: Node) -> bool:
     """Whether reductions over all spatial axes end here; if so they are one pool."""
     op, y = node.op, node.outputs[0]
     assert isinstance(op, Reduce)
-    x, axes, nodes = _source(rewriting, node)
+    x, axes, nodes = _source(rewriter, node)
     numbers = "f" if op.kind == "mean" else "fiu"
     if not 3 <= x.ndim <= 5 or axes != set(range(2, x.ndim)) or 0 in x.shape[2:] or x.dtype.kind not in numbers or y.dtype != x.dtype:
         return False
     pool = _POOLS[op.kind]()
     if op.keepdim:
-        rewriting.replace(nodes, node, pool, (x,))
+        rewriter.change(node, pool, (x,), nodes)
     else:
-        rewriting.replace(nodes, node, Flatten(1), (rewriting.put_before(node, pool, (x,)),))
+        rewriter.change(node, Flatten(1), (rewriter.put_before(node, pool, (x,)),), nodes)
     return True
 
 
-def _source(rewriting: Rewriting, last: Node) -> tuple[Value, set[int], list[Node]]:
+def _source(rewriter: Rewriter, last: Node) -> tuple[Value, set[int], list[Node]]:
     """What a chain of reductions of one kind reduces, and which of its axes."""
     x = last.inputs[0]
     assert x is not None
     assert isinstance(last.op, Reduce)
     axes, nodes = set(last.op.axes(x.ndim)), []
-    while (before := x.producer) is not None and rewriting.only_reader(x) is not None:
+    while (before := x.producer) is not None and rewriter.only_reader(x) is not None:
         op, source = before.op, before.inputs[0]
         if not isinstance(op, Reduce) or (op.kind, op.keepdim) != (last.op.kind, last.op.keepdim) or source is None:
             break

@@ -27,7 +27,7 @@ from .patterns import (
     square,
     sum_of_squares,
 )
-from .rewriting import Rewriting
+from .rewriter import Rewriter
 
 __all__ = ["recognise_norms"]
 
@@ -93,46 +93,45 @@ def recognise_norms(graph: Graph) -> None:
     NaN and infinity are what they are in the formula. Only squares that overflow or underflow on the way do not in the op, which
     keeps sums in a wider type.
     """
-    rewriting = Rewriting(graph)
-    for node in rewriting:
-        if isinstance(node.op, Binary):
-            done = _standard(rewriting, node) or _normalize(rewriting, node)
-        elif isinstance(node.op, (Reshape, Flatten)):
-            done = _group_norm(rewriting, node)
-        else:
-            continue
-        if done:
-            graph.note("norms recognised")
-    rewriting.finish()
+    with Rewriter(graph) as rewriter:
+        for node in rewriter:
+            if isinstance(node.op, Binary):
+                done = _standard(rewriter, node) or _normalize(rewriter, node)
+            elif isinstance(node.op, (Reshape, Flatten)):
+                done = _group_norm(rewriter, node)
+            else:
+                continue
+            if done:
+                graph.note("norms recognised")
 
 
-def _standard(rewriting: Rewriting, node: Node) -> bool:
+def _standard(rewriter: Rewriter, node: Node) -> bool:
     """A value less its mean, or the value itself, over the root of its variance."""
     assert isinstance(node.op, Binary)
     for pattern, centred in _STANDARD.get(node.op.kind, ()):
         found = find(pattern, node)
-        if found is None or node.outputs[0].shape != found["x"].shape or not rewriting.is_closed(found.nodes, node):
+        if found is None or node.outputs[0].shape != found["x"].shape or not rewriter.is_closed(found.nodes, node):
             continue
         x, axes, eps = found["x"], found["axes"], found["eps"]
         bare = _Scaled(found.nodes, node, found.names.get("weight"), found.names.get("bias"))
         forms = _forms(x, axes, eps, centred)
-        for scaled in _scaled(rewriting, bare):
+        for scaled in _scaled(rewriter, bare):
             for form in forms:
                 weight, bias = form.fit(scaled.weight), form.fit(scaled.bias)
                 if (weight is None) == (scaled.weight is None) and (bias is None) == (scaled.bias is None):
-                    _put(rewriting, scaled, form, (x, weight, bias))
+                    _put(rewriter, scaled, form, (x, weight, bias))
                     return True
     return False
 
 
-def _scaled(rewriting: Rewriting, bare: _Scaled) -> list[_Scaled]:
+def _scaled(rewriter: Rewriter, bare: _Scaled) -> list[_Scaled]:
     """With the multiplication and addition behind it, as far as there are some and none is in it: the most first."""
     found = [bare]
     if bare.weight is not None or bare.bias is not None:
         return found
     for kind in ("mul", "add"):
         before = found[0]
-        reader = rewriting.only_reader(before.last.outputs[0])
+        reader = rewriter.only_reader(before.last.outputs[0])
         if reader is None or reader.op != Binary(kind):
             continue
         constant = next((v for v in reader.inputs if v is not None and v.is_constant), None)
@@ -176,19 +175,19 @@ def _forms(x: Value, axes: tuple[int, ...], eps: float, centred: bool) -> list[_
     return found
 
 
-def _put(rewriting: Rewriting, scaled: _Scaled, form: _Form, inputs: tuple[Value | None, ...]) -> None:
+def _put(rewriter: Rewriter, scaled: _Scaled, form: _Form, inputs: tuple[Value | None, ...]) -> None:
     x, *parameters = inputs
     assert x is not None
     if not form.turned:
-        rewriting.replace(scaled.nodes, scaled.last, form.op, inputs)
+        rewriter.change(scaled.last, form.op, inputs, scaled.nodes)
         return
     n = x.ndim
-    turned = rewriting.put_before(scaled.last, Transpose((0, *range(2, n), 1)), (x,))
-    rows = rewriting.put_before(scaled.last, form.op, (turned, *parameters))
-    rewriting.replace(scaled.nodes, scaled.last, Transpose((0, n - 1, *range(1, n - 1))), (rows,))
+    turned = rewriter.put_before(scaled.last, Transpose((0, *range(2, n), 1)), (x,))
+    rows = rewriter.put_before(scaled.last, form.op, (turned, *parameters))
+    rewriter.change(scaled.last, Transpose((0, n - 1, *range(1, n - 1))), (rows,), scaled.nodes)
 
 
-def _group_norm(rewriting: Rewriting, node: Node) -> bool:
+def _group_norm(rewriter: Rewriter, node: Node) -> bool:
     """An instance norm of groups that are laid out as channels, and back."""
     inner = node.inputs[0].producer if node.inputs[0] is not None else None
     rows = inner.inputs[0] if inner is not None else None
@@ -199,7 +198,7 @@ def _group_norm(rewriting: Rewriting, node: Node) -> bool:
     if x is None or x.shape != node.outputs[0].shape or x.ndim < 2 or rows.ndim < 3 or not x.spec.size:
         return False
     c, groups = x.shape[1], rows.shape[1]
-    if rows.shape[0] != x.shape[0] or c % groups or not rewriting.is_closed([inner, before], node):
+    if rows.shape[0] != x.shape[0] or c % groups or not rewriter.is_closed([inner, before], node):
         return False
     weight, bias = (*inner.inputs, None, None)[1:3]
     match inner.op:
@@ -210,10 +209,10 @@ def _group_norm(rewriting: Rewriting, node: Node) -> bool:
         case _:
             return False
     form = _Form(GroupNorm(groups, eps), tuple(size if a == 1 else 1 for a, size in enumerate(x.shape)), 0)
-    for scaled in _scaled(rewriting, _Scaled(frozenset({inner, before}), node)):
+    for scaled in _scaled(rewriter, _Scaled(frozenset({inner, before}), node)):
         w, b = form.fit(scaled.weight), form.fit(scaled.bias)
         if (w is None) == (scaled.weight is None) and (b is None) == (scaled.bias is None):
-            _put(rewriting, scaled, form, (x, *_together(rewriting.graph, gain, shift, w, b)))
+            _put(rewriter, scaled, form, (x, *_together(rewriter.graph, gain, shift, w, b)))
             return True
     return False
 
@@ -230,17 +229,17 @@ def _together(graph: Graph, gain: Any, shift: Any, weight: Value | None, bias: V
     return (weight if product is None else graph.constant(product)), (bias if total is None else graph.constant(total))
 
 
-def _normalize(rewriting: Rewriting, node: Node) -> bool:
+def _normalize(rewriter: Rewriter, node: Node) -> bool:
     """A vector over its norm, which may have a lower bound, or the square of which may have one."""
     assert isinstance(node.op, Binary)
     if node.op.kind not in ("div", "mul"):
         return False
     for pattern, least in _NORMALIZE:
         found = find(pattern, node)
-        if found is None or not rewriting.is_closed(found.nodes, node):
+        if found is None or not rewriter.is_closed(found.nodes, node):
             continue
         p, bound = found.names.get("p", 2.0), found.names.get("least", 0.0)
         if len(found["axes"]) == 1 and p > 0 and bound >= 0 and node.outputs[0].shape == found["x"].shape:
-            rewriting.replace(found.nodes, node, Normalize(p, found["axes"][0], least(bound)), (found["x"],))
+            rewriter.change(node, Normalize(p, found["axes"][0], least(bound)), (found["x"],), found.nodes)
             return True
     return False

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..graph import Graph, Node, Value
 from ..ops import Binary, Concat, Flatten, Op, Reduce, Reshape, Slice
-from .rewriting import Rewriting
+from .rewriter import Rewriter
 
 __all__ = ["unstack_sums"]
 
@@ -22,17 +22,16 @@ def unstack_sums(graph: Graph) -> None:
     So does attention to branches, as of SKNet, or to groups of channels, as of ResNeSt: a stack is a concatenation along an axis of size
     1, or what comes of a reshape that splits the channels of a map. Of five axes, in logical order, it would have to be written out.
     """
-    rewriting = Rewriting(graph)
-    for node in rewriting:
-        stack = _stack(node)
-        uses = _uses(rewriting, node.outputs[0], stack) if stack is not None else []
-        if stack is None or not uses:
-            continue
-        members = _members(rewriting, node, stack)
-        for use in uses:
-            _add_up(rewriting, use, members, stack)
-        graph.note("stacked sums added up", len(uses))
-    rewriting.finish()
+    with Rewriter(graph) as rewriter:
+        for node in rewriter:
+            stack = _stack(node)
+            uses = _uses(rewriter, node.outputs[0], stack) if stack is not None else []
+            if stack is None or not uses:
+                continue
+            members = _members(rewriter, node, stack)
+            for use in uses:
+                _add_up(rewriter, use, members, stack)
+            graph.note("stacked sums added up", len(uses))
     graph.prune()
 
 
@@ -74,25 +73,25 @@ def _is_map(value: Value) -> bool:
     return value.producer is not None and value.producer.op.layout == "spatial"
 
 
-def _uses(rewriting: Rewriting, value: Value, stack: _Stack) -> list[_Use]:
+def _uses(rewriter: Rewriter, value: Value, stack: _Stack) -> list[_Use]:
     """All that a stack serves; none if that is anything but sums."""
     found = []
-    for reader in rewriting.readers(value):
-        use = _use(rewriting, value, reader, stack)
+    for reader in rewriter.readers(value):
+        use = _use(rewriter, value, reader, stack)
         if use is None:
             return []
         found.append(use)
-    return [] if rewriting.graph.is_output(value) else found
+    return [] if rewriter.graph.is_output(value) else found
 
 
-def _use(rewriting: Rewriting, value: Value, reader: Node, stack: _Stack) -> _Use | None:
+def _use(rewriter: Rewriter, value: Value, reader: Node, stack: _Stack) -> _Use | None:
     if _sums(reader, value, stack):
         return _Use(reader)
     if reader.op != Binary("mul") or value.dtype.kind != "f":
         return None
     product = reader.outputs[0]
     by = reader.inputs[1] if reader.inputs[0] is value else reader.inputs[0]
-    after = rewriting.only_reader(product)
+    after = rewriter.only_reader(product)
     if by is None or by is value or by.ndim != value.ndim or product.shape != value.shape or after is None:
         return None
     return _Use(after, reader, by) if _sums(after, product, stack) else None
@@ -103,54 +102,54 @@ def _sums(node: Node, value: Value, stack: _Stack) -> bool:
     return isinstance(op, Reduce) and op.kind == "sum" and op.dtype is None and op.axes(value.ndim) == (stack.axis,)
 
 
-def _members(rewriting: Rewriting, node: Node, stack: _Stack) -> list[Value]:
+def _members(rewriter: Rewriter, node: Node, stack: _Stack) -> list[Value]:
     """What is stacked, without the axis."""
     shape = _without(node.outputs[0].shape, stack.axis)
     if isinstance(node.op, Reshape):
         x = node.inputs[0]
         assert x is not None
-        return [rewriting.put_before(node, _run(stack, i, shape[1]), (x,)) for i in range(stack.size)]
+        return [rewriter.put_before(node, _run(stack, i, shape[1]), (x,)) for i in range(stack.size)]
     found = []
     for v in node.inputs:
         assert v is not None
         maker = v.producer
         x = maker.inputs[0] if maker is not None and isinstance(maker.op, (Reshape, Flatten)) else None
-        found.append(x if x is not None and x.shape == shape else rewriting.put_before(node, Reshape(shape), (v,)))
+        found.append(x if x is not None and x.shape == shape else rewriter.put_before(node, Reshape(shape), (v,)))
     return found
 
 
-def _add_up(rewriting: Rewriting, use: _Use, members: list[Value], stack: _Stack) -> None:
+def _add_up(rewriter: Rewriter, use: _Use, members: list[Value], stack: _Stack) -> None:
     """Put additions in the place of a sum."""
     out, terms = use.sum_.outputs[0], members
     if use.by is not None:
-        factors = _factors(rewriting, use.sum_, use.by, stack)
-        terms = [rewriting.put_before(use.sum_, Binary("mul"), pair) for pair in zip(members, factors)]
+        factors = _factors(rewriter, use.sum_, use.by, stack)
+        terms = [rewriter.put_before(use.sum_, Binary("mul"), pair) for pair in zip(members, factors)]
     total = terms[0]
     for term in terms[1:-1]:
-        total = rewriting.put_before(use.sum_, Binary("add"), (total, term))
+        total = rewriter.put_before(use.sum_, Binary("add"), (total, term))
     last: tuple[Op, tuple[Value, ...]] = Binary("add"), (total, terms[-1])
     if out.shape != total.shape:  # the axis stays
-        last = Reshape(out.shape), (rewriting.put_before(use.sum_, *last),)
-    rewriting.replace([] if use.product is None else [use.product], use.sum_, *last)
+        last = Reshape(out.shape), (rewriter.put_before(use.sum_, *last),)
+    rewriter.change(use.sum_, *last, [] if use.product is None else [use.product])
 
 
-def _factors(rewriting: Rewriting, before: Node, by: Value, stack: _Stack) -> list[Value]:
+def _factors(rewriter: Rewriter, before: Node, by: Value, stack: _Stack) -> list[Value]:
     """What each member is multiplied with: runs of the axis that follows the stack's, joined with that, which may be views."""
-    shape, graph = _without(by.shape, stack.axis), rewriting.graph
+    shape, graph = _without(by.shape, stack.axis), rewriter.graph
     if by.is_constant:
         array = np.asarray(by.data)
         parts = [np.ascontiguousarray(np.take(array, i, stack.axis)) for i in range(by.shape[stack.axis])]
         made = [graph.constant(part, f"{by.name}[{i} of {len(parts)}]") for i, part in enumerate(parts)]
     elif by.shape[stack.axis] == 1:
-        made = [rewriting.put_before(before, Reshape(shape), (by,))]
+        made = [rewriter.put_before(before, Reshape(shape), (by,))]
     elif stack.axis == len(shape):  # nothing follows
-        runs = [rewriting.put_before(before, _run(stack, i, 1), (by,)) for i in range(stack.size)]
-        made = [rewriting.put_before(before, Reshape(shape), (run,)) for run in runs]
+        runs = [rewriter.put_before(before, _run(stack, i, 1), (by,)) for i in range(stack.size)]
+        made = [rewriter.put_before(before, Reshape(shape), (run,)) for run in runs]
     else:
         each = shape[stack.axis]
         flat = (*shape[: stack.axis], stack.size * each, *shape[stack.axis + 1 :])
-        joined = rewriting.put_before(before, Reshape(flat), (by,))
-        made = [rewriting.put_before(before, _run(stack, i, each), (joined,)) for i in range(stack.size)]
+        joined = rewriter.put_before(before, Reshape(flat), (by,))
+        made = [rewriter.put_before(before, _run(stack, i, each), (joined,)) for i in range(stack.size)]
     return made * (stack.size // len(made))
 
 
