@@ -14,6 +14,8 @@ __all__ = ["Dims", "Door", "Port", "width_of"]
 
 Dims = tuple["int | str", ...]
 
+_BATCH = "\0batch"  # which no net calls a size of its own
+
 
 class Port(NamedTuple):
     """An input or output of a model.
@@ -22,8 +24,8 @@ class Port(NamedTuple):
     ----------
     name : str
     shape : tuple of int or str
-        ``"n"`` stands for the batch: any number of images. Another name stands for any size, the same wherever it occurs, and ``"?"``
-        for any size at all.
+        ``"n"`` stands for the batch, any number of images (``"batch"`` where the net calls another size n). Another name stands for any
+        size, the same wherever it occurs, and ``"?"`` for any size at all.
     dtype : numpy.dtype
     """
 
@@ -73,12 +75,18 @@ class Door:
     def batch(self) -> int | str | None:
         """The first size that all inputs share: a number, or a name for any; None where there is none."""
         first = {dims[0] if dims else None for dims in self.dims.values()}
-        return first.pop() if len(first) == 1 else None
+        return first.pop() if len(first) == 1 and (len(self.dims) == 1 or first != {"?"}) else None
+
+    @property
+    def any_number(self) -> str:
+        """What the size of a batch is called."""
+        return "batch" if any("n" in dims[1:] for dims in self.dims.values()) else "n"
 
     def ports(self, any_batch: bool) -> tuple[Port, ...]:
         """The inputs for people; ``any_batch`` says that the first size may be anything, whatever the declaration."""
         return tuple(
-            Port(name, ("n", *dims[1:]) if any_batch and dims else dims, self.specs[name].dtype) for name, dims in self.dims.items()
+            Port(name, (self.any_number, *dims[1:]) if any_batch and dims else dims, self.specs[name].dtype)
+            for name, dims in self.dims.items()
         )
 
     def check(self, name: str, feeds: Mapping[str, Any], any_batch: bool, adopt: Callable[[Any], Array]) -> dict[str, Array]:
@@ -106,15 +114,17 @@ class Door:
         for port in self.ports(any_batch):
             try:
                 a = adopt(feeds[port.name])
-            except ShapeError as error:
+            except (ShapeError, TypeError, ValueError) as error:
                 raise ShapeError(f"{name}: input {port.name!r}: {error}") from None
             self._check_one(name, port, a)
-            for axis, size in enumerate(port.shape):
-                if not isinstance(size, str) or size == "?":
+            for axis, size in enumerate(self.dims[port.name]):
+                if axis == 0 and (any_batch or not self.fixed):
+                    size = _BATCH
+                elif isinstance(size, int) or size == "?":
                     continue
                 seen = sizes.setdefault(size, (a.shape[axis], port.name))
-                if seen[0] != a.shape[axis] and (self.fixed or axis == 0):
-                    what = "all inputs must have one batch size" if size == "n" else f"size {size!r} must be the same everywhere"
+                if seen[0] != a.shape[axis]:
+                    what = "all inputs must have one batch size" if size == _BATCH else f"size {size!r} must be the same everywhere"
                     raise ShapeError(f"{name}: {what}; {seen[1]!r} has {seen[0]}, {port.name!r} has {a.shape[axis]}")
             arrays[port.name] = a
         return arrays

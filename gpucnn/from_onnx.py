@@ -56,7 +56,7 @@ def model_from_onnx(
     ModelError
         There are not as many labels as classes.
     """
-    given, dims = dict(shapes or {}), dict[str, Dims]()
+    given, dims = _given(name, shapes), dict[str, Dims]()
     for port in net.inputs:
         if port.dims is None and port.name not in given:
             raise ModelError(
@@ -75,7 +75,7 @@ def model_from_onnx(
         nodes=net.nodes,
         labels=labels,
         labels_source=labels_source,
-        preprocess=preprocess or _prepared(net, name, specs),
+        preprocess=preprocess or _prepared(net, name, specs, {k: ds for k, ds in dims.items() if k not in given}),
         **options,
     )
     if labels is None:
@@ -83,21 +83,35 @@ def model_from_onnx(
     return model
 
 
-def _prepared(net: OnnxNet, name: str, specs: Mapping[str, Spec]) -> Preprocess | None:
+def _given(name: str, shapes: Any) -> dict[str, tuple[int, ...]]:
+    """The example sizes that a caller gives, checked."""
+    if shapes is None:
+        return {}
+    example = f"{name}: shapes must give sizes by input, such as {{'images': (1, 3, 320, 320)}}, got {shapes!r}"
+    if not isinstance(shapes, Mapping):
+        raise ShapeError(example)
+    for shape in shapes.values():
+        if not isinstance(shape, (tuple, list)) or not all(isinstance(s, (int, np.integer)) and s >= 0 for s in shape):
+            raise ShapeError(example)
+    return {key: tuple(map(int, shape)) for key, shape in shapes.items()}
+
+
+def _prepared(net: OnnxNet, name: str, specs: Mapping[str, Spec], open_dims: Mapping[str, Dims]) -> Preprocess | None:
     """The record in the file's metadata."""
-    spec = next(iter(specs.values())) if len(specs) == 1 else None
-    axes = image_axes(spec.shape) if spec is not None else None
-    if spec is None or axes is None:
+    (key, spec), *others = specs.items() or [("", Spec((), np.dtype(np.float32)))]
+    axes = image_axes(spec.shape)
+    if others or axes is None:
         return None
     channels, height, width = (spec.shape[axis] for axis in axes)
-    return preprocess_record(net.metadata, (height, width), channels, name)
+    is_open = key in open_dims and all(isinstance(open_dims[key][axis], str) for axis in axes[1:])
+    return preprocess_record(net.metadata, (height, width), channels, name, is_open)
 
 
 def _take_names(model: Model, net: OnnxNet, name: str) -> None:
     """Take the names in the file's metadata, where the model is a classifier."""
-    found = class_names(net.metadata, name)
     width = width_of(model.outputs[0].shape) if len(model.outputs) == 1 and model.batching != "whole" else None
-    if found is None or width is None:
+    found = None if width is None else class_names(net.metadata, name)
+    if found is None:
         return
     names, key = found
     if len(names) != width and not (width == 1 and len(names) == 2):
@@ -105,20 +119,22 @@ def _take_names(model: Model, net: OnnxNet, name: str) -> None:
     model.labels, model.labels_source = names, f"the file's metadata {key!r}"
 
 
-def _example(net: OnnxNet, name: str, dims: Mapping[str, Dims], given: Mapping[str, Sequence[int]]) -> dict[str, Spec]:
+def _example(net: OnnxNet, name: str, dims: Mapping[str, Dims], given: Mapping[str, tuple[int, ...]]) -> dict[str, Spec]:
     """Sizes at which the net can be recorded."""
     for key, shape in given.items():
         if key not in dims:
             raise ModelError(f"{name}: shapes names the input {key!r}, there are {', '.join(map(repr, dims))}")
         if len(shape) != len(dims[key]) or any(isinstance(d, int) and d != s for d, s in zip(dims[key], shape)):
-            raise ShapeError(f"{name}: shapes gives {tuple(shape)} for input {key!r}, the file says {'×'.join(map(str, dims[key]))}")
+            raise ShapeError(f"{name}: shapes gives {shape} for input {key!r}, the file says {'×'.join(map(str, dims[key]))}")
     first: GpucnnError | None = None
     for named in _sizes(dims, given):
+        sizes = _by_name(dims, given, named)
         specs = {}
         for port in net.inputs:
-            ds = dims[port.name]
-            shape = given.get(port.name) or [_size(ds, axis, named) for axis in range(len(ds))]
-            specs[port.name] = Spec(tuple(map(int, shape)), net.dtype(port))
+            shape = given.get(port.name) or tuple(
+                d if isinstance(d, int) else sizes.get(d) or _size(dims[port.name], axis, named) for axis, d in enumerate(dims[port.name])
+            )
+            specs[port.name] = Spec(shape, net.dtype(port))
         graph = Graph()
         try:
             net.record(graph, *(graph.input(key, spec) for key, spec in specs.items()))
@@ -132,6 +148,15 @@ def _example(net: OnnxNet, name: str, dims: Mapping[str, Dims], given: Mapping[s
     left_open = any(isinstance(d, str) for ds in dims.values() for d in ds[1:])
     advice = "; pass shapes={input: (1, 3, height, width)} with sizes that it takes" if left_open else ""
     raise ShapeError(f"{first}{advice}") from first
+
+
+def _by_name(dims: Mapping[str, Dims], given: Mapping[str, tuple[int, ...]], named: int) -> dict[str, int]:
+    """One size for each name, wherever it stands: as given, else as an axis behind the first has it, else one image."""
+    axes = [(key, axis, d) for key, ds in dims.items() for axis, d in enumerate(ds) if isinstance(d, str) and d != "?"]
+    found = {d: given[key][axis] for key, axis, d in axes if key in given}
+    for key, axis, d in sorted(axes, key=lambda place: place[1] == 0):
+        found.setdefault(d, _size(dims[key], axis, named))
+    return found
 
 
 def _sizes(dims: Mapping[str, Dims], given: Mapping[str, Sequence[int]]) -> Iterator[int]:

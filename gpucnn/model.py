@@ -258,7 +258,7 @@ class Model:
             known = {**graph.layers, **graph.outputs}
             for name in wanted:
                 if name not in known:
-                    near = get_close_matches(name, known, n=4)
+                    near = get_close_matches(str(name), known, n=4)
                     hint = f"did you mean {', '.join(near)}?" if near else "model.layers lists them"
                     raise ModelError(f"{self.name}: there is no layer or output {name!r}; {hint}")
             graph.outputs = {name: known[name] for name in wanted}
@@ -302,7 +302,7 @@ class Model:
             said = declared.get(name, ())
             said = said if len(said) == v.ndim else v.shape
             shape = tuple(a if a in named else b for a, b in zip(said, v.shape))
-            ports.append(Port(name, ("n", *shape[1:]) if self._splits else shape, v.dtype))
+            ports.append(Port(name, (self._door.any_number, *shape[1:]) if self._splits else shape, v.dtype))
         return tuple(ports)
 
     def _runner(

@@ -105,3 +105,44 @@ def test_a_weight_that_decides_shapes_is_that_of_the_call_in_the_type_of_the_fil
         for weight in ([0, 1, 2, 3], [4, 0, 0, 1], [0, 1, 2, 3]):
             w = np.array(weight, np.float64).reshape(1, 1, 2, 2)
             assert model(x, w).item() == (x * w).sum() + 4 + np.count_nonzero(w)
+
+
+def loaded(path, nodes, inputs, **options):
+    save(written(nodes, {k: ("float32", shape) for k, shape in inputs.items()}), path / "net.onnx")
+    return gpucnn.load(path / "net.onnx", device="cpu", **options)
+
+
+@pytest.mark.parametrize("batch", ["batch", 1, "n"])
+def test_a_size_may_be_called_as_the_batch_is_here(tmp_path, batch):
+    x = np.arange(-15, 15, dtype=np.float32).reshape(2, 3, 5)
+    with loaded(tmp_path, [("Relu", "x", "y")], {"x": (batch, 3, "n")}) as model:
+        assert model.inputs[0].shape == ("batch", 3, "n")
+        assert model.outputs[0].shape[0] == "batch"
+        assert np.array_equal(model(x), np.maximum(x, 0))
+
+
+def test_sizes_of_one_name_must_agree(tmp_path):
+    with loaded(tmp_path, [("MatMul", "a b", "y")], {"a": ("n", 2, "k"), "b": ("k", "m")}) as model:  # k leads one of them
+        assert model(np.ones((4, 2, 3), np.float32), np.ones((3, 5), np.float32)).shape == (4, 2, 5)
+        with pytest.raises(ShapeError, match="size 'k' must be the same everywhere; 'a' has 3, 'b' has 4"):
+            model(np.ones((4, 2, 3), np.float32), np.ones((4, 5), np.float32))
+    model = loaded(tmp_path, [("Add", "a b", "y")], {"a": ("n", 2), "b": ("n", 2)})
+    with model, pytest.raises(ShapeError, match="all inputs must have one batch size; 'a' has 4, 'b' has 1"):
+        model(np.ones((4, 2), np.float32), np.ones((1, 2), np.float32))
+
+
+def test_first_sizes_without_a_name_need_not_agree(tmp_path):
+    with loaded(tmp_path, [("Add", "a b", "y")], {"a": (None, 2), "b": (None, 2)}) as model:
+        for n in (1, 4):
+            assert np.array_equal(model(np.ones((4, 2), np.float32), np.ones((n, 2), np.float32)), np.full((4, 2), 2))
+
+
+def test_what_is_no_array_and_no_name_is_refused(tmp_path):
+    with loaded(tmp_path, [("Relu", "x", "y")], {"x": ("m", 3)}) as model:
+        with pytest.raises(ShapeError, match="input 'x': .*inhomogeneous"):
+            model([[1, 2, 3], [4]])
+        with pytest.raises(ModelError, match="there is no layer or output 7"):
+            model.run({"x": np.ones((1, 3), np.float32)}, outputs=[7])
+    for shapes in ((1, 3), {"x": "13"}, {"x": (-1, 3)}, {"x": (1.0, 3)}):
+        with pytest.raises(ShapeError, match="shapes must give sizes by input, such as"):
+            loaded(tmp_path, [("Relu", "x", "y")], {"x": ("m", 3)}, shapes=shapes)

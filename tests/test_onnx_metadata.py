@@ -7,8 +7,9 @@ import logging
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper, save
 from onnx_classifiers import classifier
+from onnx_graphs import model as model_of
 
 import gpucnn
 from gpucnn import Classifier, Preprocess
@@ -63,6 +64,24 @@ def test_names_that_do_not_fit_are_an_error(tmp_path, names, said):
         load(path)
 
 
+@pytest.mark.parametrize("names", ["4", "1000", "None", "null", "", "{}"])
+def test_a_number_of_classes_is_no_name(tmp_path, names):
+    with load(classifier(tmp_path / "net.onnx", metadata={"classes": names})) as model:
+        assert model.labels is None
+
+
+def test_names_are_taken_for_classifiers_only(tmp_path):
+    """A detector's have nothing to do with the width of its output, and need not be numbered from 0."""
+    nodes = [("Concat", "x x", "y", {"axis": 1})]
+    for names in (str({i: f"class {i}" for i in range(80)}), "{1: 'a', 2: 'b'}", "{'person': 1}"):
+        made = model_of(nodes, {"x": ("float32", (1, 3, 8, 8))})
+        helper.set_model_props(made, {"names": names, "task": "detect", "author": "Ultralytics", "imgsz": "[8, 8]"})
+        save(made, tmp_path / "net.onnx")
+        with load(tmp_path / "net.onnx") as model:
+            assert model.labels is None
+            assert model(np.zeros((2, 3, 8, 8), np.float32)).shape == (2, 6, 8, 8)
+
+
 def test_given_labels_go_before_the_files(tmp_path):
     path = classifier(tmp_path / "net.onnx", metadata={"names": str(dict(enumerate(NAMES)))})
     with load(path, labels=["a", "b", "c", "d"]) as model:
@@ -108,11 +127,36 @@ def test_how_photographs_are_prepared(tmp_path, caplog, metadata, record):
 
 
 @pytest.mark.parametrize(
+    ("metadata", "size", "resize"),
+    [
+        ({"author": "Ultralytics", "imgsz": "[16, 12]"}, (16, 12), 16),
+        ({"author": "Ultralytics", "imgsz": "16"}, (16, 16), 16),
+        ({"pretrained_cfg": json.dumps({"input_size": [3, 12, 12], "mean": 0.5, "std": 0.5, "crop_pct": 0.75})}, (12, 12), 16),
+        ({"input_size": "[3, 12, 16]", "mean": "0.5", "std": "0.5", "crop_pct": "1"}, (12, 16), 16),
+    ],
+)
+def test_where_the_input_takes_any_size_the_metadata_says_which(tmp_path, metadata, size, resize):
+    path = classifier(tmp_path / "net.onnx", shape=("n", 3, "h", "w"), metadata=metadata)
+    with Classifier(path, device="cpu") as made:
+        assert (made.model.preprocess.size, made.model.preprocess.resize) == (size, resize)
+        assert all(r.error is None for r in made.predict([PICTURE] * 3))
+    with load(path, shapes={"x": (1, 3, 20, 20)}) as model:  # asked for
+        assert model.preprocess.size == (20, 20)
+
+
+@pytest.mark.parametrize(
     "metadata",
-    [{"mean": "[0.1, 0.2]", "std": "[1, 1]"}, {"pretrained_cfg": '{"mean": "x", "std": 1}'}, {"mean": "0", "std": "0"}],
+    [
+        {"mean": "[0.1, 0.2]", "std": "[1, 1]"},
+        {"pretrained_cfg": '{"mean": "x", "std": 1}'},
+        {"mean": "0", "std": "0"},
+        {"mean": "0", "std": "1", "interpolation": "random"},
+        {"Image.NominalPixelRange": "NominalRange_16_235"},
+        {"Image.NominalPixelRange": "Normalized_0_1", "Image.BitmapPixelFormat": "Bgra8"},
+    ],
 )
 def test_a_record_that_cannot_be_understood_is_an_error(tmp_path, metadata):
-    with pytest.raises(ModelError, match="preprocess"):
+    with pytest.raises(ModelError, match=r"net.onnx: the metadata on preprocessing cannot be understood: .*; pass preprocess="):
         load(classifier(tmp_path / "net.onnx", metadata=metadata))
 
 

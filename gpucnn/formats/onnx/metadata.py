@@ -5,8 +5,8 @@ Read are, in this order:
 - ``names`` as Ultralytics writes it, a Python dict of number and name, and ``imgsz``;
 - ``labels``, ``classes``, ``class_names``, ``label_names``, ``categories`` or ``character``: a JSON or Python list or dict, or one name
   a line;
-- ``pretrained_cfg`` or ``preprocess``: JSON with timm's fields ``crop_pct``, ``interpolation``, ``mean``, ``std``, and ``color_order``
-  and ``divisor``; or these fields each under a key of its own;
+- ``pretrained_cfg`` or ``preprocess``: JSON with timm's fields ``crop_pct``, ``interpolation``, ``mean``, ``std``, ``input_size``, and
+  ``color_order`` and ``divisor``; or these fields each under a key of its own;
 - ``Image.BitmapPixelFormat`` and ``Image.NominalPixelRange``, ONNX's own words for images.
 
 Texts are read as literals, never evaluated.
@@ -47,6 +47,8 @@ def class_names(metadata: Mapping[str, str], origin: str) -> tuple[tuple[str, ..
 
 def _names(text: str, what: str) -> tuple[str, ...]:
     value = _literal(text)
+    if isinstance(value, (int, float)) or text.strip() in ("None", "null"):
+        return ()  # a number of classes, or nothing
     if isinstance(value, Mapping):
         try:
             numbered = {int(k): str(v) for k, v in value.items()}
@@ -74,8 +76,12 @@ def _literal(text: str) -> Any:
         return None
 
 
-def preprocess_record(metadata: Mapping[str, str], size: tuple[int, int], channels: int, origin: str) -> Preprocess | None:
+def preprocess_record(
+    metadata: Mapping[str, str], size: tuple[int, int], channels: int, origin: str, is_open: bool = False
+) -> Preprocess | None:
     """How photographs are prepared, for an input of ``size`` (height, width); None where the metadata does not say.
+
+    Where the input takes any size (``is_open``), that in the metadata goes before ``size``.
 
     Raises
     ------
@@ -84,6 +90,8 @@ def preprocess_record(metadata: Mapping[str, str], size: tuple[int, int], channe
     """
     fields = _fields(metadata)
     try:
+        if is_open:
+            size = _said_size(metadata, fields, size)
         if {"mean", "std"} & set(fields):
             return _from_fields(fields, size, channels)
         if "Image.NominalPixelRange" in metadata:
@@ -91,9 +99,15 @@ def preprocess_record(metadata: Mapping[str, str], size: tuple[int, int], channe
         if "Ultralytics" in metadata.get("author", "") and "imgsz" in metadata:
             edge = max(_pair(_literal(metadata["imgsz"]), size))
             return _plain(size, max(edge, *size), channels, 255.0, 0.0, 1.0, "RGB")
-    except (TypeError, ValueError, ZeroDivisionError, AttributeError, IndexError, OverflowError) as error:
+    except (ModelError, TypeError, ValueError, ZeroDivisionError, AttributeError, IndexError, OverflowError) as error:
         raise ModelError(f"{origin}: the metadata on preprocessing cannot be understood: {error}; pass preprocess=") from error
     return None
+
+
+def _said_size(metadata: Mapping[str, str], fields: Mapping[str, Any], size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width: timm's ``input_size`` (channels, height, width), or Ultralytics' ``imgsz``."""
+    said = fields.get("input_size")
+    return _pair(said[-2:] if isinstance(said, (list, tuple)) else said if said is not None else _literal(metadata.get("imgsz", "")), size)
 
 
 def _fields(metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -104,7 +118,7 @@ def _fields(metadata: Mapping[str, str]) -> dict[str, Any]:
     return {
         key: text if (value := _literal(text)) is None else value
         for key, text in metadata.items()
-        if key in ("crop_pct", "interpolation", "mean", "std", "color_order", "divisor")
+        if key in ("input_size", "crop_pct", "interpolation", "mean", "std", "color_order", "divisor")
     }
 
 
@@ -127,7 +141,10 @@ def _from_range(metadata: Mapping[str, str], size: tuple[int, int], channels: in
     said = _RANGES.get(metadata["Image.NominalPixelRange"])
     if said is None:
         raise ValueError(f"Image.NominalPixelRange is {metadata['Image.NominalPixelRange']!r}, known are {', '.join(_RANGES)}")
-    order = _FORMATS.get(metadata.get("Image.BitmapPixelFormat", ""), "RGB" if channels == 3 else "L")
+    known = metadata.get("Image.BitmapPixelFormat", "Rgb8" if channels == 3 else "Gray8")
+    order = _FORMATS.get(known)
+    if order is None:
+        raise ValueError(f"Image.BitmapPixelFormat is {known!r}, known are {', '.join(_FORMATS)}")
     return _plain(size, max(size), channels, *said, order)
 
 
