@@ -13,6 +13,7 @@ from onnx_graphs import model
 
 import gpucnn
 from gpucnn.errors import LimitError, ModelError
+from gpucnn.formats.onnx import read_onnx
 from gpucnn.onnx_backend import prepare
 from gpucnn.settings import settings
 
@@ -42,6 +43,12 @@ def test_weights_of_every_type(name, raw):
     made.graph.initializer.append(tensor)
     y = prepare(made).run([])[0]
     assert np.array_equal(y, expected.astype(y.dtype))
+
+
+def test_16_bit_weights_are_held_once_as_they_are_computed_with():
+    net = read_onnx(model([("Add", "x w", "y")], {"x": ("float16", (2,))}, constants={"w": np.float16([1, 2])}))
+    assert net._file.graph.initializers["w"].dtype == np.float32
+    assert not net._folded
 
 
 @pytest.mark.parametrize(
