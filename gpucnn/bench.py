@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .describe import impl_text, table
+from .errors import ModelError
 from .runner import profile
 from .settings import settings
 from .spec import Array, shape_text
@@ -26,7 +27,7 @@ def run(model: Model, batch: int, seconds: float = 5.0, layers: bool = False) ->
     ----------
     model : Model
     batch : int
-        Images per call; below four they go one by one through the latency plan.
+        Images per call; below four they go one by one through the latency plan. A net of one batch size is called with that.
     seconds : float
         For how long, at least three calls.
     layers : bool
@@ -36,9 +37,16 @@ def run(model: Model, batch: int, seconds: float = 5.0, layers: bool = False) ->
     -------
     str
         Text for people.
+
+    Raises
+    ------
+    ModelError
+        Shapes depend on the values of inputs, which cannot be made up.
     """
-    rng = np.random.default_rng(0)
-    feeds = {p.name: rng.standard_normal((batch, *map(int, p.shape[1:])), np.float32) for p in model.inputs}
+    if model._by_value:
+        fed = ", ".join(sorted(model._by_value))
+        raise ModelError(f"{model.name}: its shapes depend on the values of {fed}, so there is nothing to time with made-up ones")
+    feeds, batch = _feeds(model, batch)
     begin = time.perf_counter()
     model.run(feeds)
     first = time.perf_counter() - begin
@@ -60,13 +68,29 @@ def run(model: Model, batch: int, seconds: float = 5.0, layers: bool = False) ->
     return "\n".join(lines)
 
 
+def _feeds(model: Model, batch: int) -> tuple[dict[str, Array], int]:
+    """Random inputs of the declared sizes, with a batch of that size where the net takes it; and how many images they are."""
+    rng, door = np.random.default_rng(0), model._door
+    fixed = door.batch if model.batching == "whole" else ""
+    feeds = {}
+    for name, spec in door.specs.items():
+        shape = (batch, *spec.shape[1:]) if isinstance(fixed, str) and spec.ndim else spec.shape
+        if spec.dtype.kind == "f":
+            feeds[name] = np.asarray(rng.standard_normal(shape), spec.dtype)
+        else:  # small, because they may be places to look at
+            feeds[name] = rng.integers(0, 256 if spec.dtype == np.uint8 else 2, shape).astype(spec.dtype)
+    return feeds, batch if isinstance(fixed, str) else fixed or 1
+
+
 def _layers(model: Model, feeds: dict[str, Array], seconds: float) -> str:
     """Table of the throughput plan's steps: median milliseconds, share, and GFLOP/s."""
-    plan = model.plan(next(iter(feeds.values())).shape[0])
+    whole = model.batching == "whole"
+    shapes = {name: a.shape for name, a in feeds.items()}
+    plan = model._runner(shapes, None, 0, False, feeds).plan if whole else model.plan(next(iter(shapes.values()))[0])
     program = plan.bind()
     for name, target in program.inputs.items():
-        rows = [feeds[name][i % len(feeds[name])] for i in range(len(target))]
-        plan.backend.write(target, np.stack(rows))
+        a = feeds[name]
+        plan.backend.write(target, a if whole else np.stack([a[i % len(a)] for i in range(len(target))]))
     with plan.backend.session():
         once = sum(profile(program, 1)[0])
         times = profile(program, max(3, min(50, int(seconds / max(once, 1e-6)))))
@@ -81,10 +105,11 @@ def _layers(model: Model, feeds: dict[str, Array], seconds: float) -> str:
     for (step, _), t in zip(program.calls, medians):
         by_impl[impl_text(step)] = by_impl.get(impl_text(step), 0.0) + t
     sums = [(name, f"{1e3 * t:.3f}", f"{100 * t / total:.1f}") for name, t in sorted(by_impl.items(), key=lambda item: -item[1])]
-    batch = next(iter(program.inputs.values())).shape[0]
+    what = "the whole batch" if whole else f"{next(iter(program.inputs.values())).shape[0]} images"
+    one_core = " on one core" if plan.backend.name == "cpu" and not whole else ""
     return "\n".join(
         [
-            f"one program of {batch} images{' on one core' if plan.backend.name == 'cpu' else ''}, step by step, {1e3 * total:.2f} ms:",
+            f"one program of {what}{one_core}, step by step, {1e3 * total:.2f} ms:",
             table(rows, ("layer", "op", "output", "implementation", "ms", "%", "GFLOP/s")),
             "",
             table(sums, ("implementation", "ms", "%")),

@@ -424,7 +424,8 @@ def _assumed(model: Model) -> Preprocess:
             f"{model.name}: the model does not say how photographs become its input; give preprocess=Preprocess(size=…, mean=…, std=…)"
         )
     record, said = preset
-    log.warning("%s does not say how photographs are prepared; assumed: %s; pass preprocess= if that is wrong", model.name, said)
+    advice = "if that is wrong, pass preprocess=, or write mean, std and crop_pct into the file's metadata"
+    log.warning("%s does not say how photographs are prepared; assumed: %s; %s", model.name, said, advice)
     return record
 
 

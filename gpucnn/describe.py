@@ -50,7 +50,8 @@ def describe_model(model: Model) -> str:
     )
     if model._by_value:
         fed = ", ".join(sorted(model._by_value))
-        return f"{head}\n{ports}\n\nits shapes depend on the values of {fed}: there is a plan for each, made when it is called"
+        nodes = f"{model.nodes} nodes in the file; " if model.nodes is not None else ""
+        return f"{head}\n{ports}\n\n{nodes}its shapes depend on the values of {fed}: there is a plan for each, made when it is called"
     plan = model.plan()
     rows = []
     for step in plan.steps:

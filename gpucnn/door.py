@@ -25,7 +25,7 @@ class Port(NamedTuple):
     name : str
     shape : tuple of int or str
         ``"n"`` stands for the batch, any number of images (``"batch"`` where the net calls another size n). Another name stands for any
-        size, the same wherever it occurs, and ``"?"`` for any size at all.
+        size, the same wherever it occurs, ``"?"`` for any size at all, and ``("…",)`` for axes of which nothing is known beforehand.
     dtype : numpy.dtype
     """
 

@@ -63,7 +63,7 @@ def model_from_onnx(
                 f"{name}: the file does not say how many axes input {port.name!r} has; pass shapes={{{port.name!r}: (1, 3, …)}}"
             )
         dims[port.name] = ("?",) * len(given[port.name]) if port.dims is None else port.dims
-    outputs = [Port(p.name, p.dims or (), net.dtype(p) if p.element else np.dtype(np.float32)) for p in net.outputs]
+    outputs = [Port(p.name, ("…",) if p.dims is None else p.dims, net.dtype(p) if p.element else np.dtype(np.float32)) for p in net.outputs]
     specs = _example(net, name, dims, given)
     model = Model(
         net.record,

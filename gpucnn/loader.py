@@ -77,6 +77,9 @@ def load(
     if preprocess is not None and not isinstance(preprocess, Preprocess):
         raise ModelError(f"load: preprocess must be a gpucnn.Preprocess, got {type(preprocess).__name__}")
     given = (labels, preprocess, device, precision)
+    path = Path(text)
+    if shapes is not None and (text in zoo.ENTRIES or path.suffix.lower() != ".onnx"):
+        raise ModelError(f"load: shapes is for ONNX files that leave sizes open, {text} is none")
     if text in zoo.ENTRIES:
         packaged = data.folder(text)
         if weights is None and packaged.is_dir():
@@ -88,13 +91,10 @@ def load(
                 f"For a net with random weights: gpucnn.compile(gpucnn.zoo.create({text!r}), {_shape(text)})"
             )
         return _architecture(text, weights, _named(weights), None, *given)
-    path = Path(text)
     if text and path.is_dir():
         return _folder(path, weights, "", *given)
     if path.suffix.lower() == ".onnx":
         return _onnx(path, weights, shapes, *given)
-    if shapes is not None:
-        raise ModelError(f"load: shapes is for ONNX files that leave sizes open, {text} is none")
     if path.is_file():
         raise ModelError(
             f"{path}: a file of weights does not name its architecture; pass that too: "

@@ -10,6 +10,7 @@ import onnx
 from onnx.backend.base import Backend, BackendRep
 
 from .device import devices
+from .errors import ShapeError
 from .formats.onnx import read_onnx
 from .from_onnx import model_from_onnx
 from .model import Model
@@ -26,7 +27,7 @@ class GpucnnRep(BackendRep):
     def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Run on a sequence of arrays in the order of the model's inputs, or on a mapping of their names."""
         names = [p.name for p in self.model.inputs]
-        feeds = dict(inputs) if isinstance(inputs, Mapping) else dict(zip(names, map(np.asarray, inputs), strict=True))
+        feeds = dict(inputs) if isinstance(inputs, Mapping) else _by_name(self.model.name, names, inputs)
         return tuple(self.model.run(feeds).values())
 
 
@@ -48,7 +49,7 @@ class GpucnnBackend(Backend):
         cls, node: Any, inputs: Any, device: str = "CPU", outputs_info: Sequence[Any] | None = None, **kwargs: Any
     ) -> tuple[Any, ...]:
         """Run one node on arrays."""
-        feeds = dict(zip((i for i in node.input if i), map(np.asarray, inputs), strict=True))
+        feeds = _by_name(node.op_type, [i for i in node.input if i], inputs)
         ports = [onnx.helper.make_tensor_value_info(k, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for k, a in feeds.items()]
         made = [onnx.helper.make_empty_tensor_value_info(o) for o in node.output if o]
         graph = onnx.helper.make_graph([node], node.op_type, ports, made)
@@ -58,8 +59,16 @@ class GpucnnBackend(Backend):
 
     @classmethod
     def supports_device(cls, device: str) -> bool:
-        """Whether the device can be used here: ``"CPU"``, or ``"CUDA"`` with a number."""
-        return _device(device) == "cpu" or any(d.name == _device(device) for d in devices() if d.usable)
+        """Whether the device can be used here: ``"CPU"``, ``"CUDA"``, or ``"CUDA:1"``."""
+        name = {"cuda": "cuda:0"}.get(_device(device), _device(device))
+        return any(d.name == name for d in devices() if d.usable)
+
+
+def _by_name(model: str, names: Sequence[str], inputs: Any) -> dict[str, Any]:
+    arrays = list(map(np.asarray, inputs))
+    if len(arrays) != len(names):
+        raise ShapeError(f"{model}: takes {len(names)} input(s) {list(names)}, got {len(arrays)}")
+    return dict(zip(names, arrays))
 
 
 def _device(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import ModelError
 from .external import read_external
-from .tensors import ELEMENT_TYPES, Bits, to_array
+from .tensors import ELEMENT_TYPES, Bits, to_array, widened
 
 __all__ = ["OnnxFile", "OnnxFunction", "OnnxGraph", "OnnxNode", "OnnxPort", "parse_model"]
 
@@ -164,7 +164,7 @@ class _Reader:
         for t in g.initializer:
             if t.name in initializers:
                 raise ModelError(f"{self.origin}: defines the initializer {t.name!r} twice")
-            initializers[t.name] = self.tensor(t, f"initializer {t.name!r}")
+            initializers[t.name] = widened(self.tensor(t, f"initializer {t.name!r}"))
         inputs = tuple(self.port(v) for v in g.input if v.name not in initializers)
         self._unique([p.name for p in inputs], "input")
         outputs = tuple(self.port(v) for v in g.output)

@@ -36,10 +36,11 @@ def read_external(tensor: Any, folder: Path | None, what: str) -> bytes:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise ModelError(f"{what}: its data file {location!r} cannot be opened beside the model: {error.strerror}") from error
+    info = os.fstat(handle)
+    if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
+        os.close(handle)
+        raise ModelError(f"{what}: its data file {location!r} is not a regular file with one name; links are not followed")
     with os.fdopen(handle, "rb") as file:
-        info = os.fstat(handle)
-        if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
-            raise ModelError(f"{what}: its data file {location!r} is not a regular file with one name; links are not followed")
         start = offset or 0
         count = info.st_size - start if length is None else length
         if start > info.st_size or count < 0 or start + count > info.st_size:
@@ -57,10 +58,10 @@ def read_external(tensor: Any, folder: Path | None, what: str) -> bytes:
 
 
 def _inside(folder: Path, location: str, what: str) -> Path:
-    """The path of a data file, every part of which is a plain name of a folder or file, none of them a link."""
+    """The path of a data file, every part of which is a name of a folder or file below, none of them a link."""
     parts = PurePosixPath(location).parts
     odd = not parts or "\0" in location or "\\" in location or PureWindowsPath(location).drive or PurePosixPath(location).is_absolute()
-    if odd or any(part in ("..", ".") for part in location.split("/")):
+    if odd or ".." in parts:
         raise ModelError(f"{what}: its data file must be named by a relative path inside the model's folder, got {location!r}")
     path = folder
     for part in parts:

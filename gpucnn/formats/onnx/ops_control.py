@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import ModelError, ShapeError, UnsupportedError
 from ...graph import Value
 from .ops_cast import target
+from .tensors import widened
 
 if TYPE_CHECKING:
     from .recorder import Floats, Ints, Recorder, Strings, Subgraph, Tensor
@@ -32,16 +33,11 @@ def Constant(
     found = [v for v in given if v is not None]
     if len(found) != 1:
         raise ModelError(f"must have exactly one of the attributes value, value_float, value_int and so on, got {len(found)}")
-    return g.constant(_computed(found[0]))
-
-
-def _computed(array: Tensor) -> Tensor:
-    """In the type that is computed in: nothing is in 16 bits."""
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+    return g.constant(widened(found[0]))
 
 
 def ConstantOfShape(g: Recorder, shape: Value, *, value: Tensor | None = None) -> Value:
-    number = np.zeros(1, np.float32) if value is None else _computed(value)
+    number = np.zeros(1, np.float32) if value is None else widened(value)
     if number.size != 1:
         raise ModelError(f"attribute 'value' must hold one number, got {number.size}")
     sizes = g.ints(shape, "input")

@@ -144,10 +144,7 @@ class Recorder:
     def fold(self) -> None:
         """Compute what no input has a part in, once for all recordings; ``folded`` then holds it by name."""
         graph = self.file.graph
-        for name, array in graph.initializers.items():
-            if array.dtype == np.float16:
-                self._folded[name] = _widened(array)
-        known: dict[str, Value | None] = {name: self.graph.constant(a, name) for name, a in self._constants(graph).items()}
+        known: dict[str, Value | None] = {name: self.graph.constant(a, name) for name, a in graph.initializers.items()}
         self._scope = known
         for node in graph.nodes:
             if any(name and name not in known for name in node.inputs) or node.subgraphs:
@@ -158,14 +155,11 @@ class Recorder:
                     known[name] = value
                     self._folded[name] = value.data
 
-    def _constants(self, graph: OnnxGraph) -> dict[str, Array]:
-        return {name: self._folded.get(name, array) for name, array in graph.initializers.items()}
-
     def _record_graph(self, graph: OnnxGraph, scope: dict[str, Value | None], top: bool = False) -> tuple[Value, ...]:
         if top:  # named, and before all nodes: packed weights are kept by the names of constants
-            scope.update({name: self.graph.constant(a, name) for name, a in {**self._constants(graph), **self._folded}.items()})
+            scope.update({name: self.graph.constant(a, name) for name, a in {**graph.initializers, **self._folded}.items()})
         else:
-            scope.update({name: self.graph.constant(_widened(a)) for name, a in graph.initializers.items()})
+            scope.update({name: self.graph.constant(a) for name, a in graph.initializers.items()})
         self._scope = scope
         nodes = [n for n in graph.nodes if not top or any(o and o not in self._folded for o in n.outputs)]
         self._record_nodes(nodes, scope)
@@ -240,11 +234,6 @@ class Recorder:
         self._scope, self._opsets = kept
         self._calls -= 1
         return self._results(node.op_type, function.outputs, scope)
-
-
-def _widened(array: Array) -> Array:
-    """float16 weights compute in float32; a net is put back into 16 bits where a GPU does."""
-    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def _with_attributes(node: OnnxNode, path: str, given: Mapping[str, Any]) -> OnnxNode:

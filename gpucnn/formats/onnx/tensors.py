@@ -12,7 +12,7 @@ from ...errors import LimitError, ModelError
 from ...settings import settings
 from ..bfloat16 import widen_bfloat16
 
-__all__ = ["ELEMENT_TYPES", "element_type", "file_type", "held_as", "to_array"]
+__all__ = ["ELEMENT_TYPES", "element_type", "file_type", "held_as", "to_array", "widened"]
 
 Bits = np.ndarray[Any, np.dtype[Any]]
 
@@ -96,6 +96,11 @@ def to_array(tensor: Any, what: str, raw: bytes | memoryview | None = None) -> B
         raw = tensor.raw_data
     array = _from_raw(raw, name, size, what) if raw is not None else _from_fields(tensor, name, size, what)
     return array.reshape(shape)
+
+
+def widened(array: Bits) -> Bits:
+    """float16 is computed in float32; a net is put back into 16 bits where a GPU does that."""
+    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def _from_raw(raw: bytes | memoryview, name: str, size: int, what: str) -> Bits:
