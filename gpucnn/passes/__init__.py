@@ -88,7 +88,7 @@ SIMPLIFY: tuple[Callable[[Graph], None], ...] = (
     recognise_norms,  # behind activations: a bound below a norm is a clip by then
     cancel_transposes,  # with less to move through; before what looks for neighbours, and for channels on axis 1
     recognise_global_pools,  # behind norms, which are made of means too, and with the axes of maps in their places
-    unstack_sums,  # before reshapes are merged, of which it makes some; behind the other moving, so that stacks are of maps
+    unstack_sums,  # before reshapes are merged, some of which it makes; behind the other moving: by then stacks are of maps
     merge_reshapes,  # with those that transpositions and pools have become
     join_concats,
     join_parts,

@@ -63,7 +63,7 @@ def _stack(node: Node) -> _Stack | None:
         return None
     size = y.shape[1]
     splits = (*y.shape[:1], size * y.shape[2], *y.shape[3:]) == x.shape
-    return _Stack(1, size) if splits and 1 < size <= _MOST else None
+    return _Stack(1, size) if splits and 1 < size <= _MOST and y.shape[2] > 1 else None
 
 
 def _is_map(value: Value) -> bool:

@@ -50,6 +50,12 @@ def _group(backend: CpuBackend, n: int, p: int, q: int, weight: Array) -> int:
     return group if group == 1 or backend.places_agree(group, p * q, weight) else 1
 
 
+def _sums(op: Conv, bias: Array | None, out: Array) -> Array | None:
+    """Where the sums of a block may stand in its output: where an epilogue finds them in long rows, or there is none; else None."""
+    rows = rows_of(out)
+    return rows if rows is None or rows.flags.c_contiguous or (bias is None and not op.epilogue) else None
+
+
 def _finish(op: Conv, acc: Array, bias: Array | None, residual: Array | None, out: Array, scratch: Scratch) -> list[Call]:
     """The epilogue of a block: on matrices where the memory allows it, else on (images, lines, columns, k)."""
     target, addend = rows_of(out), None if residual is None else rows_of(residual)
@@ -99,7 +105,7 @@ class ConvPointwise(Impl):
             if rows is None:
                 rows = scratch.take(m, c)
                 calls.append(copy(rows.reshape(xb.shape), xb))
-            target = rows_of(ob)
+            target = _sums(op, bias, ob)
             acc = scratch.take(m, k) if target is None else target
             calls.append(product(rows, weight, acc))
             rb = None if residual is None else _nhwc(residual)[n0:n1, p0:p1]
@@ -166,7 +172,7 @@ class ConvIm2col(Impl):
             ob = out_npqk[n0:n1, p0:p1]
             source, calls = frame.source(scratch, block)
             columns = scratch.take(m, r * s * c)
-            target = rows_of(ob)
+            target = _sums(op, bias, ob)
             acc = scratch.take(m, k) if target is None else target
             for i in range(g):
                 patches = frame.windows(source[..., i * c : (i + 1) * c], p1 - p0)
@@ -225,7 +231,7 @@ class ConvVolume(Impl):
                 calls += prepared
                 views.append(frame.windows(source, lines)[0])
             ob = _nhwc(out[i : i + 1, :, z])[:, p0:p1]
-            target = rows_of(ob)
+            target = _sums(op, bias, ob)
             acc = scratch.take(lines * q, k) if target is None else target
             if met:
                 columns = scratch.take(lines, q, len(met), r, s, c)

@@ -39,8 +39,10 @@ def finish(
     """
     if room(epilogue):
         scratch = np.empty(SCRATCH, np.float32) if scratch is None else scratch[: 4 * SCRATCH].view(np.float32)
-    k, arrays = acc.shape[-1], [a for a in (acc, residual, out) if a is not None]
-    if all(a.flags.c_contiguous for a in arrays):
+    k, place, sums, moved = acc.shape[-1], out, acc, False
+    if all(a.flags.c_contiguous for a in (acc, residual) if a is not None):
+        if not out.flags.c_contiguous:
+            out, moved = acc, True  # and from there in one copy to where it belongs
         # One long row for several pixels: NumPy's inner loop then runs over thousands of elements instead of k.
         pixels = acc.size // k
         repeat = max(t for t in range(1, max(1, min(pixels, _ROW // k)) + 1) if pixels % t == 0)
@@ -69,11 +71,12 @@ def finish(
     if epilogue.post is not None:
         makers.append(lambda x, y, a=epilogue.post: act(a, x, y))  # type: ignore[misc]
     if not makers:
-        return [] if acc is out or _same(acc, out) else [lambda: np.copyto(out, acc)]
+        return [] if sums is place or _same(sums, place) else [lambda: np.copyto(place, sums)]
     calls: list[Call] = []
     for make in makers[:-1]:  # in place on the block; the last one writes where the result belongs
         calls += make(acc, acc)
-    return calls + makers[-1](acc, out)
+    calls += makers[-1](acc, out)
+    return [*calls, lambda: np.copyto(place, sums)] if moved else calls
 
 
 def _same(a: Array, b: Array) -> bool:
