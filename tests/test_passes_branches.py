@@ -15,7 +15,7 @@ import gpucnn
 from gpucnn import functional as F
 from gpucnn import nn
 from gpucnn.graph import Graph
-from gpucnn.ops import Activation
+from gpucnn.ops import Activation, Conv, Epilogue
 from gpucnn.passes import SIMPLIFY, branches, merge_parallel_convs
 
 RNG = np.random.default_rng(11)
@@ -43,6 +43,11 @@ def c1(x, **fields):
 
 def large(x, kernel, **fields):
     return conv(x, kernel, groups=4, padding=4, **fields)
+
+
+def row(x, count, before):
+    """Every second pixel of a line."""
+    return conv(x, (1, count), dilation=2, padding=((0, 0), (before, before)))
 
 
 def norm(x):
@@ -84,6 +89,7 @@ MERGED = {
     "padding by name": lambda x: c3(x, stride=2, padding="same") + c1(x, stride=2, padding="same_lower"),
     "dilated": lambda x: c3(x, dilation=2, padding=2) + c1(x) + norm(x),
     "dilated alike": lambda x: c3(x, dilation=2, padding=2) + conv(x, (1, 3), dilation=2, padding=((0, 0), (2, 2))),
+    "dilated, between each other": lambda x: row(x, 3, 2) + row(x, 2, 1),
     "UniRepLKNet": lambda x: large(x, 9) + large(x, 5, dilation=2) + conv(x, 3, groups=4, padding=3, dilation=3),
     "as many taps as apart": lambda x: conv(x, (1, 2), padding=((0, 0), (0, 1))) + conv(x, (2, 1), padding=((0, 1), (0, 0))),
 }  # fmt: skip
@@ -200,6 +206,20 @@ def read_elsewhere(x):
     return c3(x) + y, F.relu(y)
 
 
+def scaled_and_read_elsewhere(x):
+    y = norm(x)
+    return c3(x) + y, F.relu(y)
+
+
+def with_activation(x):
+    op = Conv(padding=((1, 1), (1, 1)), epilogue=Epilogue(Activation("relu")))
+    return x.graph.append(op, (x, w(4, 4, 3, 3)))[0] + c1(x)
+
+
+def with_residual(x):
+    return x.graph.append(Conv(), (x, w(4, 4, 1, 1), None, x))[0] + c1(x)
+
+
 def asked_for(x):
     y = c1(x)
     return c3(x) + y, y
@@ -218,6 +238,9 @@ def scaled_beside_others(x):
     "forward",
     [
         read_elsewhere,
+        scaled_and_read_elsewhere,
+        with_activation,
+        with_residual,
         asked_for,
         sum_read_elsewhere,
         scaled_beside_others,
@@ -288,7 +311,7 @@ def test_float16_weights_are_rounded_once():
     np.testing.assert_array_equal(graph.nodes[0].inputs[1].data, exact.astype(np.float16))
 
 
-@pytest.mark.parametrize("form", [form for form in MERGED if form != "as many taps as apart"])
+@pytest.mark.parametrize("form", [form for form in MERGED if form not in ("as many taps as apart", "dilated, between each other")])
 def test_infinity_and_nan_come_out_where_they_did(form):
     """Though which of them it is may change: Inf − Inf."""
     graph = record(MERGED[form], X)

@@ -105,6 +105,12 @@ def test_the_sum_of_slices_of_a_map_reads_views():
     assert made.ops == ["conv2d", "add"]
 
 
+def test_parts_may_be_reshaped_in_other_ways_too():
+    forward = lambda x: F.sum(F.cat([F.reshape(v, (3, 1, 20, 6)) for v in functions(x)], 1), 1)  # noqa: E731
+    graph = after(forward, *SIMPLIFY, shapes=(X,))
+    assert names(graph) == ["tanh", "sigmoid", "reshape", "reshape", "add"]
+
+
 def test_a_gate_without_an_axis_behind_the_stack():
     graph = after(lambda x, g: F.sum(stacked(*functions(x), dim=2) * g, 2), unstack_sums, shapes=((3, 4), (3, 4, 2)))
     assert sums(graph) == 0
