@@ -19,6 +19,10 @@ MOVES = (Identity, Reorder, Reshape, Flatten, Transpose, Slice)
 """Ops that are views where that is possible."""
 
 
+BETWEEN = ("slice", "cut", "lanes")
+"""Ways in which the result lies between two neighbours."""
+
+
 def own_buffers(graph: Graph) -> None:
     """Instead of the alias pass: no two values share memory."""
     for node in graph.nodes:
@@ -26,6 +30,10 @@ def own_buffers(graph: Graph) -> None:
             node.outputs[0].order = node.op.order
     for value in (*graph.inputs.values(), *(v for node in graph.nodes for v in node.outputs)):
         graph.placements[value] = Placement(value, 0, dense_strides(value.shape, value.order))
+
+
+CUT = (1, 2)
+"""Channels before and behind those that a step reads."""
 
 
 class Harness:
@@ -41,13 +49,14 @@ class Harness:
         graph = Graph()
         everything = range(len(self.arrays))
         flows = {"computed": everything, "bias": (0, *everything[2:])}.get(way, case.flows)
-        order = "channels_last" if way in ("slice", "lanes", "in place") else "logical"
-        inputs = [self._input(graph, f"x{i}", a, order) if i in flows and a is not None else a for i, a in enumerate(self.arrays)]
+        order = "channels_last" if way in (*BETWEEN, "in place") else "logical"
+        make = self._cut if way == "cut" else self._input
+        inputs = [make(graph, f"x{i}", a, order) if i in flows and a is not None else a for i, a in enumerate(self.arrays)]
         if way == "in place":
             inputs[0] = graph.append(Identity(), inputs[:1], "copy")[0]
         results = graph.append(case.op, inputs, "tested")
         self.neighbours: dict[str, Any] = {}
-        if way in ("slice", "lanes"):
+        if way in BETWEEN:
             graph.outputs = {str(i): self._between(graph, i, v, order) for i, v in enumerate(results)}
         else:
             graph.outputs = {str(i): v for i, v in enumerate(results)}
@@ -60,6 +69,14 @@ class Harness:
     def _input(self, graph: Graph, name: str, array: Any, order: Any) -> Value:
         self.feeds[name] = array
         return graph.input(name, Spec(array.shape, array.dtype), order if array.ndim >= 3 else "logical")
+
+    def _cut(self, graph: Graph, name: str, array: Any, order: Any) -> Value:
+        """Of a map, some channels out of more."""
+        if array.ndim < 3:
+            return self._input(graph, name, array, order)
+        before, after = (np.ones((array.shape[0], n, *array.shape[2:]), array.dtype) for n in CUT)
+        whole = self._input(graph, name, np.concatenate([before, array, after], 1), order)
+        return graph.append(Slice((CUT[0],), (CUT[0] + array.shape[1],), (1,), (1,)), (whole,), f"cut {name}")[0]
 
     def _between(self, graph: Graph, i: int, result: Value, order: Any) -> Value:
         """The result between two neighbours: along the channels, else along the first axis."""
@@ -85,7 +102,7 @@ class Harness:
                 backend.write(self.program.inputs[name], array)
             self.program.run()
         whole = [backend.read(self.program.outputs[str(i)]) for i in range(len(self.program.outputs))]
-        if self.way not in ("slice", "lanes"):
+        if self.way not in BETWEEN:
             return tuple(whole)
         results = []
         for i, y in enumerate(whole):

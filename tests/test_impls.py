@@ -4,6 +4,7 @@ Each case runs in several ways, because an impl must not care where its arrays l
 
 ``alone``     inputs in logical order, the result in a buffer of its own
 ``slice``     inputs channels last where they have a channel axis, the result inside a concatenation, its neighbours intact
+``cut``       as ``slice``, and the inputs are some channels out of more
 ``lanes``     as ``slice``, but every step is split over two threads
 ``computed``  weights arrive at run time too, and are packed at every run
 ``bias``      the weight is a constant, but not what comes after it
@@ -49,6 +50,8 @@ def listed(op: Op, *specs: Spec | None) -> tuple[Impl, ...]:
 
 def ways(case: Case, impl: Impl) -> list[str]:
     found = ["alone", "slice", "lanes"]
+    if any(case.inputs[i] is not None and len(case.inputs[i].shape) >= 3 for i in case.flows):
+        found.append("cut")
     if any(a is not None for i, a in enumerate(case.inputs) if i not in case.flows):
         found.append("computed")
     if isinstance(case.op, (Conv, ConvTranspose, Linear, BatchNorm)) and case.inputs[2] is not None:

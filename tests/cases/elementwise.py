@@ -77,6 +77,7 @@ _FURTHER = tuple(of(f"{kind} {id}", Binary(kind), x, y, **kw) for kind, rows in 
 
 _SHAPES = (
     ("odd sizes", (1, 3, 7, 5), {}),
+    ("one channel", (2, 1, 7, 9), {}),
     ("NaN and Inf", (2, 3, 9, 9), {"fill": "special"}),
     ("float16", (2, 3, 5), {"dtype": "float16"}),
 )
@@ -88,12 +89,16 @@ _MORE = (
     ("zeros", (2, 9), {"fill": "zeros"}),
     ("float64", (2, 3, 7), {"dtype": "float64"}),
 )
-_INTEGERS = (("int32", (2, 3), {"dtype": "int32"}), ("uint8", (2, 3), {"dtype": "uint8"}))
+_INTEGERS = (
+    ("int32", (2, 3), {"dtype": "int32"}),
+    ("int32, one channel", (2, 1, 7, 5), {"dtype": "int32"}),
+    ("uint8", (2, 3), {"dtype": "uint8"}),
+)
 _INSIDE = {"log", "log2", "log10", "sqrt", "rsqrt", "acosh"}
 """Kinds of positive numbers."""
 
 _UNARY = tuple(
-    of(f"{kind} {id}", Unary(kind), shape, **({"fill": "positive"} if kind in _INSIDE and id == "odd sizes" else {}), **kw)
+    of(f"{kind} {id}", Unary(kind), shape, **({"fill": "positive"} if kind in _INSIDE and id in ("odd sizes", "one channel") else {}), **kw)
     for kind in UNARY
     if kind != "bitwise_not"
     for id, shape, kw in (

@@ -144,8 +144,10 @@ Chain = Callable[[Activation, Array, Array, Sequence[Array], Callable[[float], A
 
 
 def _sigmoid(act: Activation, x: Array, out: Array, rows: Sequence[Array], full: Callable[[float], Array]) -> Call:
+    minus = np.float32(-1)
+
     def call() -> None:  # exp may become infinite, and 1/(1 + Inf) is right
-        np.negative(x, out=out)
+        np.multiply(x, minus, out=out)  # np.negative of NumPy 2 is wrong from one map with gaps to another
         np.exp(out, out=out)
         np.add(out, 1, out=out)
         np.reciprocal(out, out=out)

@@ -168,10 +168,22 @@ class UnaryUfunc(Impl):
     def bind(
         self, backend: CpuBackend, op: Unary, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
-        """One call, or two."""
+        """One call, or a few."""
         x, out = inputs[0], outputs[0]
-        if op.kind == "rsqrt":
-            return in_order([lambda: np.sqrt(x, out=out), lambda: np.reciprocal(out, out=out)])
+        match op.kind:
+            case "rsqrt":
+                return in_order([lambda: np.sqrt(x, out=out), lambda: np.reciprocal(out, out=out)])
+            # NumPy (1.26 to 2.4) writes these wrong where the result has gaps, as a part of a concatenation has: by other ufuncs.
+            case "neg":
+                zero = x.dtype.type(-0.0 if x.dtype.kind == "f" else 0)  # −0 − x is −x, for zeros too
+                return lambda: np.subtract(zero, x, out=out)
+            case "isnan":
+                return lambda: np.not_equal(x, x, out=out)
+            case "isfinite":
+                return in_order([lambda: np.less(x, np.inf, out=out), lambda: np.greater(x, -np.inf, out=out, where=out)])
+            case "isinf":
+                above, below = (lambda: np.not_equal(x, np.inf, out=out)), (lambda: np.not_equal(x, -np.inf, out=out, where=out))
+                return in_order([above, below, lambda: np.logical_not(out, out=out)])
         ufunc = UNARY[op.kind](np)
         return lambda: ufunc(x, out=out)
 
