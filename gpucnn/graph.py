@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -142,32 +142,6 @@ class Value:
     def __repr__(self) -> str:
         kind = "constant" if self.is_constant else "value"
         return f"<{kind} {self.name} {self.spec}{' channels_last' if self.order == 'channels_last' else ''}>"
-
-
-def _rows_are_equal(value: Value) -> bool:
-    """Whether a constant says the same for every row of a batch, and there is more than one."""
-    return value.data is not None and value.ndim > 0 and value.shape[0] > 1 and bool((value.data == value.data[:1]).all())
-
-
-def _same_op(a: Op, b: Op, n: tuple[int, ...], m: tuple[int, ...]) -> bool:
-    """Whether both are the same but for shapes that begin with the batch, which is ``n`` in one and ``m`` in the other."""
-    if type(a) is not type(b):
-        return False
-    pairs = ((getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
-    return all(v == w or (isinstance(v, tuple) and isinstance(w, tuple) and v[:1] == n and w == (*m, *v[1:])) for v, w in pairs)
-
-
-def _same_constant(a: Value | None, b: Value | None) -> bool:
-    """Whether both are the same constant, but for rows that a batch repeats; or both are absent."""
-    if a is None or b is None or a.data is None or b.data is None:
-        return a is b is None
-    if a.data is b.data:
-        return True
-    if a.shape != b.shape and (a.shape[1:] != b.shape[1:] or not a.ndim):
-        return False
-    if a.shape == b.shape:
-        return bool(np.array_equal(a.data, b.data, equal_nan=a.dtype.kind == "f"))
-    return bool((a.data == b.data[:1]).all() and (b.data == b.data[:1]).all())
 
 
 @dataclass(eq=False)
@@ -352,35 +326,6 @@ class Graph:
             seen.update(fresh)
             rest += fresh
         return frozenset(found)
-
-    def keeps_batch(self) -> bool:
-        """Whether row i of every output provably depends on row i of the inputs alone."""
-        batch = {v.shape[:1] for v in self.inputs.values()}
-        batched: set[Value] = set(self.inputs.values())
-        for node in self.nodes:
-            flags = tuple(v in batched or (v is not None and v.shape[:1] in batch and _rows_are_equal(v)) for v in node.inputs)
-            if any(v in batched for v in node.inputs):
-                if not node.op.keeps_batch(flags, *node.specs):
-                    return False
-                batched.update(node.outputs)
-        return all(v in batched for v in self.outputs.values())
-
-    def differs_in_batch_alone(self, other: Graph) -> bool:
-        """Whether another recording, of another batch, has the same nodes on the same values, and constants whose rows may be repeated."""
-        if len(self.nodes) != len(other.nodes):
-            return False
-        (n,), (m,) = ({v.shape[:1] for v in graph.inputs.values()} for graph in (self, other))
-        twins: dict[Value | None, Value | None] = dict(zip(self.inputs.values(), other.inputs.values()))
-        for a, b in zip(self.nodes, other.nodes):
-            if not _same_op(a.op, b.op, n, m) or any(v.shape[1:] != w.shape[1:] for v, w in zip(a.outputs, b.outputs)):
-                return False
-            if len(a.inputs) != len(b.inputs) or not all(twins.get(v) is w or _same_constant(v, w) for v, w in zip(a.inputs, b.inputs)):
-                return False
-            twins.update(zip(a.outputs, b.outputs))
-        return all(
-            twins.get(v) is w and (v.shape[:1], w.shape) == (n, (*m, *v.shape[1:]))
-            for v, w in zip(self.outputs.values(), other.outputs.values())
-        )
 
     # -- rewriting
 

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -22,6 +22,7 @@ from .ops import Order
 from .plan import Packing, Plan
 from .plan import compile as compile_graph
 from .preprocess import Preprocess
+from .rows import Batching, batching_of
 from .runner import Runner
 from .scorer import FeatureExtractor, Scorer, check_activation, own_activation
 from .spec import Array, Spec, shape_text
@@ -30,12 +31,8 @@ __all__ = ["Model", "Port", "compile"]
 
 _log = logging.getLogger("gpucnn")
 
-_ODD_BATCH = 23  # no usual size of an axis; and n − 1 has no small divisors but 2, so what follows from n is seldom what follows from 1
-
 Record = Callable[..., "tuple[Value, ...]"]
 """Called with a graph and one value of it for each input; returns the outputs."""
-
-Batching = Literal["any", "single", "whole"]
 
 
 class Model:
@@ -265,31 +262,15 @@ class Model:
         return graph
 
     def _how_batches_go(self, declared: Graph) -> Batching:
-        """Whether the net takes any batch, and row i of the outputs provably comes from row i of the inputs alone.
-
-        Asked of a batch that no net has written into it: ``reshape(x, (1, -1))`` keeps rows apart for one image only. And of one image:
-        ``squeeze(x)`` then takes the batch for an axis to drop, and what is computed from the batch's size is another constant.
-        """
-        batch = self._door.batch
-        if batch is None:
-            return "whole"
-        try:
-            odd, one = (
-                declared if all(v.shape[:1] == (n,) for v in declared.inputs.values())
-                else self._trace({k: (n, *s.shape[1:]) for k, s in self._door.specs.items()})
-                for n in (_ODD_BATCH, 1)
-            )  # fmt: skip
-        except (GpucnnError, NeedsValues) as error:
-            why = str(error)
-        else:
-            if odd.keeps_batch() and odd.differs_in_batch_alone(one):
-                return "any"
-            why = "images of a batch mix, or cannot be shown not to"
-        if batch == 1 and all(v.shape[:1] == (1,) for v in declared.outputs.values()):
+        """Whether a batch may be cut; that it may not is said."""
+        how, why = batching_of(
+            declared, self._door.batch, lambda n: self._trace({k: (n, *s.shape[1:]) for k, s in self._door.specs.items()})
+        )
+        if how == "single":
             _log.info("%s: takes one image, and is run image by image: %s", self.name, why)
-            return "single"
-        _log.info("%s: every batch size is planned anew and run as a whole: %s", self.name, why)
-        return "whole"
+        elif how == "whole":
+            _log.info("%s: every batch size is planned anew and run as a whole: %s", self.name, why)
+        return how
 
     def _output_ports(self, graph: Graph | None) -> tuple[Port, ...]:
         """The outputs: their sizes as recorded, by name where an input's size has that name."""

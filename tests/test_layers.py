@@ -21,7 +21,7 @@ LEVELS = (
     {"settings", "spec", "preprocess"},
     {"ops"},
     {"graph", "memory", "door"},
-    {"presets"},
+    {"presets", "rows"},
     {"passes", "formats", "backends"},
     {"plan"},
     {"functional", "runner", "device", "describe"},

@@ -40,6 +40,7 @@ from gpucnn.passes import (
     unstack_sums,
 )
 from gpucnn.passes.alias_buffers import dense_strides
+from gpucnn.rows import keeps_batch
 from gpucnn.spec import Spec
 
 RNG = np.random.default_rng(7)
@@ -754,7 +755,7 @@ def test_names_are_unique():
     ],
 )
 def test_which_nets_keep_images_apart(forward, keeps):
-    assert record(forward, X).keeps_batch() == keeps
+    assert keeps_batch(record(forward, X)) == keeps
 
 
 def test_truth_of_a_layer_is_its_value_before_fusion():
