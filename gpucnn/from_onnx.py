@@ -60,7 +60,8 @@ def model_from_onnx(
     for port in net.inputs:
         if port.dims is None and port.name not in given:
             raise ModelError(
-                f"{name}: the file does not say how many axes input {port.name!r} has; pass shapes={{{port.name!r}: (1, 3, …)}}"
+                f"{name}: the file does not say how many axes input {port.name!r} has; "
+                f"pass shapes={{{port.name!r}: (1, 3, …)}}, or --shape {port.name}=1x3x…"
             )
         dims[port.name] = ("?",) * len(given[port.name]) if port.dims is None else port.dims
     outputs = [Port(p.name, ("…",) if p.dims is None else p.dims, net.dtype(p) if p.element else np.dtype(np.float32)) for p in net.outputs]
@@ -146,7 +147,7 @@ def _example(net: OnnxNet, name: str, dims: Mapping[str, Dims], given: Mapping[s
         return specs
     assert first is not None
     left_open = any(isinstance(d, str) for ds in dims.values() for d in ds[1:])
-    advice = "; pass shapes={input: (1, 3, height, width)} with sizes that it takes" if left_open else ""
+    advice = "; pass shapes={input: (1, 3, height, width)}, or --shape input=1x3xHxW, with sizes that it takes" if left_open else ""
     raise ShapeError(f"{first}{advice}") from first
 
 

@@ -50,6 +50,7 @@ class Model:
     ----------
     name : str
     inputs, outputs : tuple of Port
+        Where inputs leave more open than the batch, an output's sizes that follow from these are those at the sizes first planned for.
     labels : tuple of str or None
         Names of the classes.
     preprocess : Preprocess or None

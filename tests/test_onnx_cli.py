@@ -60,6 +60,12 @@ def test_sizes_that_are_open_are_given_by_shape(tmp_path, picture, capsys):
     for wrong, said in (("y=1x3x8x8", "names the input 'y', there are 'x'"), ("x=1x4x8x8", "the file says n×3×h×w")):
         assert main(["inspect", path, "--shape", wrong]) == 2
         assert said in capsys.readouterr().err
+    nodes = [("Reshape", "x to", "y")]
+    save(model(nodes, {"x": ("float32", ("n", 3, "h", "w"))}, constants={"to": np.int64([-1, 3 * 17 * 17])}), path)
+    assert main(["inspect", path]) == 2
+    assert "or --shape input=1x3xHxW, with sizes that it takes" in capsys.readouterr().err
+    assert main(["inspect", path, "--shape", "x=1x3x17x17"]) == 0
+    capsys.readouterr()
     assert main(["inspect", "efficientnet_lite0", "--shape", "input=1x3x8x8"]) == 2
     assert "shapes is for ONNX files" in capsys.readouterr().err
 

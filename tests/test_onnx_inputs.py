@@ -146,3 +146,24 @@ def test_what_is_no_array_and_no_name_is_refused(tmp_path):
     for shapes in ((1, 3), {"x": "13"}, {"x": (-1, 3)}, {"x": (1.0, 3)}):
         with pytest.raises(ShapeError, match="shapes must give sizes by input, such as"):
             loaded(tmp_path, [("Relu", "x", "y")], {"x": ("m", 3)}, shapes=shapes)
+
+
+def test_weights_may_be_called_as_our_own_steps_are(tmp_path):
+    """The scorer, which looks bytes up first, shares packed weights with the model by their names."""
+    rng = np.random.default_rng(9)
+    weights = {k: rng.standard_normal((3, 3, 1, 1)).astype(np.float32) for k in ("first", "lookup", "lookup_1")}
+    nodes, y = [], "x"
+    for k in weights:
+        nodes += [("Conv", f"{y} {k}", f"by-{k}"), ("Relu", f"by-{k}", f"{k}+")]
+        y = f"{k}+"
+    nodes += [("GlobalAveragePool", y, "m"), ("Flatten", "m", "y")]
+    save(written(nodes, {"x": ("float32", ("n", 3, 8, 8))}, constants=weights), tmp_path / "n.onnx")
+    x = (PIXELS / np.float32(255)).transpose(0, 3, 1, 2).astype(np.float32)
+    with gpucnn.load(tmp_path / "n.onnx", device="cpu") as model:
+        y = model(x)
+        scored = model.scorer(ZERO_TO_ONE, "none")(PIXELS)
+    expected = x.transpose(0, 2, 3, 1).astype(np.float64)
+    for w in weights.values():
+        expected = np.maximum(expected @ w[:, :, 0, 0].T, 0)
+    for found in (y, scored):
+        assert np.abs(found - expected.mean((1, 2))).max() <= 64 * SINGLE
