@@ -265,9 +265,9 @@ def _last(y: Value) -> tuple[Node | None, bool]:
 def _of_classes(kind: str, node: Node | None, dim: int, width: int, is_cut: bool) -> str | None:
     """The activation, if it is over the classes: None for one over something else. One class of several is a probability by itself."""
     size = node.outputs[0].shape[dim] if node is not None else 0
-    if size == width and not is_cut:
+    if size == width:
         return kind
-    if not is_cut or size <= width or kind != "softmax":
+    if not is_cut or size < width or kind != "softmax":
         return None
     return "sigmoid" if width == 1 else kind
 

@@ -59,9 +59,14 @@ BEHIND = {
         "gemm",
         [("ReduceMax", "scores", "m", {"axes": [1]}), ("Sub", "scores m", "d"), ("Exp", "d", "e"), *EXP[1:]],
     ),
+    "over all places, of which the first is taken": (
+        "conv",
+        [("Concat", "scores scores", "c", {"axis": 2}), ("Softmax", "c", "s", {"axis": 1}), ("Slice", "s from to place", "p")],
+    ),
     "squeezed": ("conv", [("Softmax", "scores", "s", {"axis": 1}), ("Squeeze", "s maps", "p")]),
 }
 NUMBERS = {"zero": np.float32(0), "one": np.float32(1), "axes": np.int64([1]), "maps": np.int64([2, 3])}
+NUMBERS |= {"from": np.int64([0]), "to": np.int64([1]), "place": np.int64([2])}
 
 
 @pytest.mark.parametrize("name", BEHIND)
