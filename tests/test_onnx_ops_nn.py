@@ -210,6 +210,15 @@ def test_batch_norm_with_statistics_of_another_type():
     assert_equal(one_node("BatchNormalization", feeds, 15, constants="sbmv"), feeds, *expected)
 
 
+@pytest.mark.parametrize(("opset", "outputs", "attributes"), [(9, 5, {}), (14, 3, {"training_mode": 1}), (15, 1, {"training_mode": 1})])
+def test_batch_norm_of_a_constant_by_its_own_statistics(opset, outputs, attributes):
+    """Weights that a net standardises while it runs, as NFNets do."""
+    stored = {"w": f32([[[1, 3, 1, 3], [2, 2, 6, 6]]]), "s": f32([2, 1]), "b": f32([10, 0]), "m": f32([0, 2]), "v": f32([3, 0])}
+    options = {"constants": "wsbmv", "epsilon": 0.0, "momentum": 0.5, "outputs": outputs, **attributes}
+    expected = [[[[8, 12, 8, 12], [-1, -1, 1, 1]]], [1, 3], [2, 2], [2, 4], [1, 4]]
+    assert_equal(one_node("BatchNormalization", stored, opset, **options), stored, *map(f32, expected[:outputs]))
+
+
 def test_instance_norm_of_the_first_opset():
     feeds = {"x": draw(2, 3, 7), "s": draw(3, seed=1), "b": draw(3, seed=2)}
     model = one_node("InstanceNormalization", feeds, 1, consumed_inputs=[0, 0, 0], epsilon=0.01)

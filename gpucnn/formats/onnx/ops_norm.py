@@ -57,16 +57,18 @@ def BatchNormalization_7(
 
 def BatchNormalization_9(
     g: Recorder, x: Value, scale: Value, b: Value, mean: Value, var: Value, *, epsilon: float = 1e-5, momentum: float = 0.9
-) -> Value:
-    _refuse_training(any(g.wanted[1:]), "it gives statistics as outputs")
+) -> Value | tuple[Value, ...]:
+    if any(g.wanted[1:]):
+        return _norm_by_itself(g, x, scale, b, mean, var, epsilon, momentum, "it gives statistics as outputs")
     return _batch_norm(g, x, scale, b, mean, var, epsilon)
 
 
 def BatchNormalization_14(
     g: Recorder, x: Value, scale: Value, b: Value, mean: Value, var: Value, *, epsilon: float = 1e-5, momentum: float = 0.9,
     training_mode: int = 0,
-) -> Value:  # fmt: skip
-    _refuse_training(bool(training_mode), "training_mode=1")
+) -> Value | tuple[Value, ...]:  # fmt: skip
+    if training_mode:
+        return _norm_by_itself(g, x, scale, b, mean, var, epsilon, momentum, "training_mode=1")
     return _batch_norm(g, x, scale, b, mean, var, epsilon)
 
 
@@ -78,6 +80,21 @@ def _batch_norm(g: Recorder, x: Value, scale: Value, b: Value, mean: Value, var:
         rows = g.append(Reshape((-1, 1)), x)
         return g.append(Reshape(x.shape), g.append(BatchNorm(epsilon), rows, mean, var, scale, b))
     return g.append(BatchNorm(epsilon), x, mean, var, scale, b)
+
+
+def _norm_by_itself(
+    g: Recorder, x: Value, scale: Value, b: Value, mean: Value, var: Value, epsilon: float, momentum: float, why: str
+) -> tuple[Value, ...]:
+    """What training does, of a constant: weights that a net standardises by themselves, as NFNets do."""
+    _refuse_training(not x.is_constant, why)
+    dims = (0, *range(2, x.ndim))
+    statistics = g.append(Reduce("mean", dims), x), g.append(Reduce("var", dims, correction=0.0), x)
+    running = []
+    for old, new in zip((mean, var), statistics):
+        kept = g.append(Binary("mul"), _as_type(g, old, new), _number(momentum, new))
+        running.append(g.append(Binary("add"), kept, g.append(Binary("mul"), new, _number(1 - momentum, new))))
+    outputs = _batch_norm(g, x, scale, b, *statistics, epsilon), *running, *statistics
+    return outputs[: len(g.wanted)]
 
 
 def _norm_by_feature(g: Recorder, x: Value, scale: Value, b: Value, mean: Value, var: Value, epsilon: float) -> Value:
