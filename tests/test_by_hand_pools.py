@@ -77,6 +77,14 @@ def test_whole_maps():
     assert flat(F.global_min_pool2d(np.int32([[[[3, -255]]]]))) == [-255]
 
 
+@pytest.mark.parametrize("sizes", [(120, 130), (20, 25, 30)])
+def test_large_maps_are_added_line_by_line(sizes):
+    """No element goes through a rounding for every pixel, all of which go one way here: only for each line and each place in it."""
+    x = np.full((2, 5, *sizes), 1.1, f32)
+    mean = {2: F.global_avg_pool2d, 3: F.global_avg_pool3d}[len(sizes)]
+    assert (np.abs(mean(x).astype(np.float64) / f32(1.1) - 1) <= (sum(sizes) + 2) * EPS / 2).all()
+
+
 # -- adaptive
 
 

@@ -122,6 +122,9 @@ _GLOBAL = (
     *(of(id, GlobalAvgPool(), shape, **kw) for id, shape, kw in _MAPS),
     of("1-d", GlobalAvgPool(), (2, 3, 11)),
     of("3-d", GlobalAvgPool(), (2, 3, 4, 5, 6)),
+    of("many pixels", GlobalAvgPool(), (2, 3, 12, 17), fill="offset"),
+    of("1-d many", GlobalAvgPool(), (2, 3, 200), fill="offset"),
+    of("3-d many", GlobalAvgPool(), (2, 3, 5, 6, 7), fill="offset"),
 )
 
 _ADAPTIVE = (
