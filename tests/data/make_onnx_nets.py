@@ -54,25 +54,25 @@ class Net(NamedTuple):
 
 NETS = {
     "se": Net(nets.SE, (9, 17), (18,)),
-    "by_hand": Net(nets.ByHand, (11,), (18,)),
-    "activations": Net(nets.Activations, (12, 18), (18, 20)),
-    "norms": Net(nets.Norms, (11, 17), (18, 21)),
-    "convnext": Net(nets.ConvNeXt, (11, 17), (18,)),
-    "shuffle": Net(nets.Shuffle, (11, 17), (18,)),
-    "split": Net(nets.Split, (11, 18), (18,)),
-    "pools": Net(nets.Pools, (10, 17), (18,), ((3, 33, 38),)),
-    "sizes": Net(nets.Sizes, (11, 13), (18,), ((3, 16, 24),), (((3, 8, 16),), ((3, 20, 12),))),
-    "flattened": Net(nets.Flattened, (9, 13), (18,)),
-    "pixels": Net(nets.Pixels, (11, 17), (18,), ((3, 16, 16),)),
-    "standardised": Net(nets.Standardised, (11, 17), (18,)),
-    "same": Net(nets.Same, (11, 17), (18,), ((3, 32, 37),), (((3, 41, 24),), ((3, 30, 30),))),
-    "unet": Net(nets.UNet, (11, 17), (18,), ((3, 17, 22),), (((3, 16, 16),), ((3, 13, 11),))),
-    "attention": Net(nets.Attention, (14,), (18, 23)),
-    "borders": Net(nets.Borders, (11, 17), (18,)),
-    "detector": Net(nets.Detector, (11, 17), (18,), ((3, 32, 48),), (((3, 64, 32),),), outputs=("boxes", "scores", "classes")),
-    "two_inputs": Net(nets.TwoInputs, (11, 17), (18,), ((3, 32, 32), (5,)), inputs=("image", "vector"), outputs=("scores", "features")),
+    "by_hand": Net(nets.ByHand, (11,), (20,)),
+    "activations": Net(nets.Activations, (12,), (18, 20)),
+    "norms": Net(nets.Norms, (11,), (18, 21)),
+    "convnext": Net(nets.ConvNeXt, (11,), (20,)),
+    "shuffle": Net(nets.Shuffle, (11,), (18,)),
+    "split": Net(nets.Split, (11,), (20,)),
+    "pools": Net(nets.Pools, (10,), (18,), ((3, 33, 38),)),
+    "sizes": Net(nets.Sizes, (11,), (20,), ((3, 16, 24),), (((3, 8, 16),), ((3, 20, 12),))),
+    "flattened": Net(nets.Flattened, (9,), (20,)),
+    "pixels": Net(nets.Pixels, (11,), (18,), ((3, 16, 16),)),
+    "standardised": Net(nets.Standardised, (11, 17), (20,)),
+    "same": Net(nets.Same, (17,), (18,), ((3, 32, 37),), (((3, 41, 24),), ((3, 30, 30),))),
+    "unet": Net(nets.UNet, (11,), (20,), ((3, 17, 22),), (((3, 16, 16),), ((3, 13, 11),))),
+    "attention": Net(nets.Attention, (14,), (18,)),
+    "borders": Net(nets.Borders, (17,), (20,)),
+    "detector": Net(nets.Detector, (11,), (18,), ((3, 32, 48),), (((3, 64, 32),),), outputs=("boxes", "scores", "classes")),
+    "two_inputs": Net(nets.TwoInputs, (11, 17), (20,), ((3, 32, 32), (5,)), inputs=("image", "vector"), outputs=("scores", "features")),
     "camera": Net(nets.Camera, (13,), (18,), ((32, 32, 3),)),
-    "signal": Net(nets.Signal, (11, 17), (18,), ((2, 64),)),
+    "signal": Net(nets.Signal, (11, 17), (20,), ((2, 64),)),
     "volume": Net(nets.Volume, (13,), (18,), ((1, 6, 12, 12),)),
     "branch": Net(nets.Branch, (16,), (), others=(((3, 16, 20),),)),
 }
@@ -110,8 +110,9 @@ def main() -> None:
             files[made.name] = keep(made, net, args.folder, answers)
             print(made.name, (args.folder / made.name).stat().st_size, files[made.name]["cases"], flush=True)
     order = [f for name in NETS for f in files if f.split(".")[0] == name]
-    table.write_text("{\n" + ",\n".join(f" {json.dumps(f)}: {json.dumps(files[f])}" for f in order) + "\n}\n", "utf-8")
-    np.savez_compressed(arrays, **answers)
+    table.write_text("{\n" + ",\n".join(f" {json.dumps(f)}: {json.dumps(files[f], ensure_ascii=False)}" for f in order) + "\n}\n", "utf-8")
+    used = {key for row in files.values() for case in row["cases"] for key in case["inputs"].values()}
+    np.savez_compressed(arrays, **{k: a for k, a in answers.items() if not k.startswith("in ") or k in used})
 
 
 # -- inputs and weights
@@ -157,14 +158,14 @@ def everything(name: str, net: Net, module: nn.Module) -> Iterator[Made]:
         yield Made(f"{name}.script{opset}.onnx", plain, f"{by}, TorchScript, opset {opset}", torch=true)
     for opset in net.dynamo:
         yield Made(f"{name}.dynamo{opset}.onnx", single(opset, True), f"{by}, dynamo, opset {opset}", torch=true)
-    if name in ("se", "norms", "shuffle"):  # as PyTorch leaves it before it simplifies
+    if name in ("se", "shuffle"):  # as PyTorch leaves it before it simplifies
         kept = {"training": torch.onnx.TrainingMode.PRESERVE, "do_constant_folding": False, "keep_initializers_as_inputs": True}
         yield Made(f"{name}.unfolded.onnx", single(13, False, **kept), f"{by}, TorchScript, opset 13, nothing folded", torch=true)
     if name in ("se", "flattened", "shuffle"):
-        for tag, dynamo in (("fixed", False), ("fixed_dynamo", True)):
-            made = single(18, dynamo, fixed=True)
-            yield Made(f"{name}.{tag}.onnx", made, f"{by}, {'dynamo' if dynamo else 'TorchScript'}, opset 18, batch 1", (1,), true)
-    if name in ("same", "sizes", "shuffle"):
+        dynamo = name == "shuffle"
+        made = single(18, dynamo, fixed=True)
+        yield Made(f"{name}.fixed.onnx", made, f"{by}, {'dynamo' if dynamo else 'TorchScript'}, opset 18, batch 1", (1,), true)
+    if name in ("sizes", "shuffle"):
         import onnxslim
 
         slim = onnxslim.slim(single(17, False))
@@ -183,9 +184,9 @@ def everything(name: str, net: Net, module: nn.Module) -> Iterator[Made]:
             made = float16.convert_float_to_float16(single(17, False), keep_io_types=keep_io)
             yield Made(f"{name}.{tag}.onnx", made, f"onnxconverter-common {version('onnxconverter-common')}, float16")
     if name in ("se", "shuffle"):
-        for tag, signed in (("int8", True), ("uint8", False)):
-            made = quantised(single(19, False), net, signed)
-            yield Made(f"{name}.{tag}.onnx", made, f"onnxruntime {version('onnxruntime')}, quantize_static, QDQ, {tag}")
+        tag = "int8" if name == "se" else "uint8"
+        made = quantised(single(19, False), net, tag == "int8")
+        yield Made(f"{name}.{tag}.onnx", made, f"onnxruntime {version('onnxruntime')}, quantize_static, QDQ, {tag}")
 
 
 def exported(net: Net, module: nn.Module, opset: int, dynamo: bool, fixed: bool = False, **more: Any) -> onnx.ModelProto:
@@ -208,6 +209,8 @@ def exported(net: Net, module: nn.Module, opset: int, dynamo: bool, fixed: bool 
     forget(model.graph)
     for function in model.functions:
         forget(function)
+    if net.make is not nets.SE:
+        rename(model.graph)
     return model
 
 
@@ -223,6 +226,18 @@ def forget(graph: Any) -> None:
             for inner in (attribute.g, *attribute.graphs):
                 if inner.node:
                     forget(inner)
+
+
+def rename(graph: Any) -> None:
+    """Short names for nodes and for what is passed between them: the long ones are a third of such a little file."""
+    kept = {port.name for port in (*graph.input, *graph.output, *graph.initializer)}
+    short = {name: f"v{i}" for i, name in enumerate(n for node in graph.node for n in node.output if n and n not in kept)}
+    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
+        return  # branches see the names outside
+    for i, node in enumerate(graph.node):
+        node.name = f"{node.op_type}_{i}"
+        for names in (node.input, node.output):
+            names[:] = [short.get(name, name) for name in names]
 
 
 def runtime_written(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -149,7 +149,7 @@ class Split(nn.Module):
         self.first, self.widths = nn.Sequential(conv(3, 15, 3, 2), nn.ReLU()), (4, 5, 6)
         self.mixed = nn.ModuleList(nn.Conv2d(c, c, 3 + 2 * i, 1, 1 + i, groups=c) for i, c in enumerate(self.widths))
         self.after, self.part = nn.Sequential(conv(15, 20, 1), nn.ReLU()), nn.ModuleList(conv(5, 5) for _ in range(3))
-        self.more, self.head = conv(20, 24), Head(24)
+        self.more, self.head = conv(20, 24, 1), Head(24)
         self.register_buffer("order", torch.randperm(24, generator=torch.Generator().manual_seed(0)))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -190,7 +190,7 @@ class Sizes(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.a, self.b, self.c, self.head = conv(3, 8, 3, 2), conv(8, 8, 3, 2), conv(8, 8, 3, 2), nn.Conv2d(8, 3, 1)
+        self.a, self.b, self.c, self.head = conv(3, 8, 3, 2), conv(8, 8, 3, 2), conv(8, 8, 3, 2), nn.Conv2d(8, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         a = F.relu(self.a(x))
@@ -207,7 +207,7 @@ class Flattened(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.a, self.b, self.c, self.d = conv(3, 4, 3, 4), nn.Linear(256, 24), nn.Linear(8, 5), nn.Linear(40, 10)
+        self.a, self.b, self.c, self.d = conv(3, 2, 3, 4), nn.Linear(128, 24), nn.Linear(8, 5), nn.Linear(40, 10)
         self.norm = nn.BatchNorm1d(24)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -223,7 +223,7 @@ class Pixels(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.a, self.b, self.c = nn.Conv2d(12, 16, 3, 1, 1), nn.Conv2d(16, 16, 3, 1, 1), nn.Conv2d(4, 12, 3, 1, 1)
+        self.a, self.b, self.c = nn.Conv2d(12, 8, 3, 1, 1), nn.Conv2d(8, 8, 3, 1, 1), nn.Conv2d(2, 4, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, h, w = x.shape
@@ -293,9 +293,9 @@ class UNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.a, self.b, self.c = conv(3, 6), conv(6, 8), conv(8, 10)
-        self.up1, self.up2 = nn.ConvTranspose2d(10, 8, 2, 2), nn.ConvTranspose2d(8, 6, 3, 2, 1, output_padding=1, groups=2)
-        self.d, self.e, self.out = conv(16, 8), conv(12, 6), nn.Conv2d(6, 2, 1)
+        self.a, self.b, self.c = conv(3, 4), conv(4, 6), conv(6, 8)
+        self.up1, self.up2 = nn.ConvTranspose2d(8, 6, 2, 2), nn.ConvTranspose2d(6, 4, 3, 2, 1, output_padding=1, groups=2)
+        self.d, self.e, self.out = conv(12, 6), conv(8, 4), nn.Conv2d(4, 1, 1)
 
     def joined(self, x: Tensor, skip: Tensor) -> Tensor:
         rows, columns = skip.size()[2] - x.size()[2], skip.size()[3] - x.size()[3]
@@ -314,7 +314,7 @@ class Attention(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem, self.place = nn.Conv2d(3, 16, 8, 8), nn.Parameter(torch.randn(1, 16, 16) * 0.2)
+        self.stem, self.place = nn.Conv2d(3, 16, 4, 8), nn.Parameter(torch.randn(1, 16, 16) * 0.2)
         self.qkv1, self.out1, self.qkv2, self.norm = nn.Linear(16, 48), nn.Linear(16, 16), nn.Linear(16, 48, bias=False), nn.LayerNorm(16)
         self.token, self.fc = nn.Parameter(torch.randn(1, 1, 16) * 0.2), nn.Linear(16, 10)
 

@@ -2,7 +2,7 @@
 
     python tests/perf/onnx_exports.py FOLDER [--only 'res*'] [--exporters script17]   export what FOLDER lacks, run all, print the table
     python tests/perf/onnx_exports.py FOLDER --export                                 export only; FOLDER/INDEX.md lists the files
-    python tests/perf/onnx_exports.py --write                                         put the table of the last run into README.md
+    python tests/perf/onnx_exports.py --write                                         sixteen rows into README.md, all into results/
 
 Exporting needs torch, torchvision (--no-deps), timm, onnx and onnxscript; running onnxruntime; --write nothing. Results are in
 tests/perf/results/onnx_exports.json; rows of other networks and exporters stay.
@@ -35,14 +35,22 @@ LIBRARIES = ("numpy", "onnx", "onnxruntime", "onnxscript", "timm", "torch", "tor
 TIMES, FEW = 4, 8
 EPS = float(np.finfo(np.float32).eps)
 
+SIXTEEN = (
+    "resnet50", "mobilenet_v3_large", "efficientnet_b0", "densenet121", "shufflenet_v2_x1_0", "googlenet", "regnet_y_400mf",
+    "convnext_tiny", "lraspp_mobilenet_v3_large", "tf_mixnet_s", "repvgg_a0", "resnest14d", "hrnet_w18_small", "convnextv2_atto",
+    "eca_nfnet_l0", "coatnet_nano_rw_224",
+)  # fmt: skip
+"""Those that README.md shows: as unlike one another as may be."""
+
 Row = dict[str, Any]
 
 
 def main() -> int:
     args = arguments()
     if args.write:
-        readme = ROOT / "README.md"
-        readme.write_text(written(readme.read_text("utf-8"), table(json.loads(RESULTS.read_text("utf-8")))), "utf-8")
+        readme, made = ROOT / "README.md", json.loads(RESULTS.read_text("utf-8"))
+        readme.write_text(written(readme.read_text("utf-8"), f"{summary(made)}\n\n{table(made, SIXTEEN)}"), "utf-8")
+        RESULTS.with_suffix(".md").write_text(f"{summary(made)}\n\n{table(made, tuple(made['rows']))}\n", "utf-8")
         return 0
     from onnx_nets import EXPORTERS, NETS
 
@@ -61,7 +69,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="*", metavar="PATTERN", help="names of networks, as for the shell")
     parser.add_argument("--exporters", default="", metavar="NAMES", help="comma-separated: script11, script17, dynamo18 (all)")
     parser.add_argument("--export", action="store_true", help="export and stop")
-    parser.add_argument("--write", action="store_true", help="put the table of the last run into README.md")
+    parser.add_argument("--write", action="store_true", help="put the last run into README.md and results/onnx_exports.md")
     args = parser.parse_args()
     if args.folder is None and not args.write:
         parser.error("FOLDER is missing")
@@ -74,10 +82,11 @@ def arguments() -> argparse.Namespace:
 def write_files(name: str, exporters: list[str], folder: Path) -> None:
     """The network's files that the folder does not have yet; all from one set of weights, so NAME.npz decides."""
     import torch
-    from onnx_nets import EXPORTERS, NETS, SEED, build, export, images
+    from onnx_nets import EXPORTERS, NETS, SEED, build, export, exporters_for, images
 
     answers = folder / f"{name}.npz"
-    missing = [e for e in exporters if not answers.exists() or not (folder / f"{name}.{e}.onnx").exists()]
+    missing = [e for e in exporters_for(name) if e in exporters]
+    missing = [e for e in missing if not answers.exists() or not (folder / f"{name}.{e}.onnx").exists()]
     if not missing:
         return
     net, x = build(name), images(max(BATCHES), SEED + 1, NETS[name].side)
@@ -130,7 +139,7 @@ def operators(model: Any) -> Counter[str]:
 def run(folder: Path, names: list[str], exporters: list[str]) -> int:
     """Compare; returns 1 if anything is not as it should be."""
     from cpu import machine
-    from onnx_nets import EXPORTERS, NETS
+    from onnx_nets import EXPORTERS, NETS, exporters_for
 
     import gpucnn
 
@@ -139,7 +148,7 @@ def run(folder: Path, names: list[str], exporters: list[str]) -> int:
     wrong = 0
     print(HEAD)
     for name in names:
-        for exporter in exporters:
+        for exporter in (e for e in exporters_for(name) if e in exporters):
             row = compare(folder, name, exporter)
             row["shows"], row["source"] = NETS[name].shows, NETS[name].source
             made["rows"].setdefault(name, {})[exporter] = row
@@ -148,7 +157,7 @@ def run(folder: Path, names: list[str], exporters: list[str]) -> int:
         rows = {n: {e: made["rows"][n][e] for e in EXPORTERS if e in made["rows"][n]} for n in NETS if n in made["rows"]}
         made = {"machine": machine(), "libraries": libraries, "rows": rows}
         RESULTS.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
-    print(table(made))
+    print(summary(made))
     return min(wrong, 1)
 
 
@@ -261,22 +270,26 @@ def line(name: str, exporter: str, row: Row) -> str:
     return f"{start}{row['steps']:>7}{row['reorders']:>10}{errors}  {', '.join(row['by_reference'])}{'' if good(row) else '  WRONG'}"
 
 
-def table(made: Row) -> str:
-    """For the README: nodes before, steps after, of each exporter, and the larger error of the two batches beside ONNX Runtime's."""
-    rows, libraries = made["rows"], made["libraries"]
-    exporters = list(dict.fromkeys(e for row in rows.values() for e in row))
-    every = [row for by in rows.values() for row in by.values()]
+def summary(made: Row) -> str:
+    every = [row for by in made["rows"].values() for row in by.values()]
     fine = [row for row in every if good(row)]
     middle = {side: median(error(row, side) for row in fine) if fine else 0.0 for side in ("error", "onnxruntime")}
-    torch, runtime = libraries["torch"].split("+")[0], libraries["onnxruntime"]
-    head = (
-        f"{len(rows)} architectures with random weights, exported by both exporters of PyTorch {torch} "
-        f"(`python tests/perf/onnx_exports.py FOLDER`):\n{len(fine)} of {len(every)} files equal ONNX Runtime {runtime} at batch 1 "
-        f"and 3, that is, are no further from the network in float64 than {TIMES} times\nthe worse of ONNX Runtime and PyTorch, and "
-        f"{FEW} roundings; the median error is {middle['error']:.1e} of the largest score, ONNX Runtime's {middle['onnxruntime']:.1e}.\n"
-        "Nodes in the file (without constants) → steps of the plan, of them Reorders; the largest error:"
+    torch, runtime = made["libraries"]["torch"].split("+")[0], made["libraries"]["onnxruntime"]
+    return (
+        f"{len(made['rows'])} architectures of torchvision's and timm's with random weights, exported by both exporters of PyTorch "
+        f"{torch}: {len(fine)} of {len(every)} files equal\nONNX Runtime {runtime} at batch 1 and 3, that is, are no further from the "
+        f"network in float64 than {TIMES} times the worse of ONNX Runtime and\nPyTorch, and {FEW} roundings; the median error is "
+        f"{middle['error']:.1e} of the largest score, ONNX Runtime's {middle['onnxruntime']:.1e}\n(`python tests/perf/onnx_exports.py "
+        "FOLDER`; all in `tests/perf/results/onnx_exports.md`). Nodes in the file (without constants) → steps of the\nplan, of them "
+        "Reorders; the largest error:"
     )
-    lines = [head, "", f"| | shows | {' | '.join(exporters)} | error |", "|---" * (len(exporters) + 3) + "|"]
+
+
+def table(made: Row, names: tuple[str, ...]) -> str:
+    """Nodes before, steps after, of each exporter, and the larger error of the two batches."""
+    rows = {name: made["rows"][name] for name in names if name in made["rows"]}
+    exporters = list(dict.fromkeys(e for row in rows.values() for e in row))
+    lines = [f"| | shows | {' | '.join(exporters)} | error |", "|---" * (len(exporters) + 3) + "|"]
     for name, by in rows.items():
         cells = [cell(by[e]) if e in by else "–" for e in exporters]
         known = [row for row in by.values() if "failed" not in row]

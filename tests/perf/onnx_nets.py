@@ -23,12 +23,13 @@ ABOVE = 100  # how far variances are above the norm's epsilon: a wrong epsilon s
 
 
 class Net(NamedTuple):
-    """Where a network comes from, the side of its image, what its export shows, and whether its height and width stay free."""
+    """Where a network comes from, the side of its image, what its export shows, whether its height and width stay free."""
 
     source: str
     side: int
     shows: str
     any_size: bool = False
+    attends: bool = False  # by a function that opset 11 cannot say
 
 
 NETS = {
@@ -76,8 +77,8 @@ NETS = {
     "inception_v3": Net("torchvision", 299, "mean pools with their border, 1×7 and 7×1"),
     "dpn68": Net("timm", 224, "two paths, sliced and joined"),
     "edgenext_xx_small": Net("timm", 256, "attention over channels, positions by sine and cosine"),
-    "coatnet_nano_rw_224": Net("timm", 224, "attention with relative positions"),
-    "mobilevit_xxs": Net("timm", 256, "unfolding into patches, attention"),
+    "coatnet_nano_rw_224": Net("timm", 224, "attention with relative positions", attends=True),
+    "mobilevit_xxs": Net("timm", 256, "unfolding into patches, attention", attends=True),
     "efficientvit_b0": Net("timm", 224, "linear attention"),
 }
 
@@ -91,6 +92,10 @@ class Exporter(NamedTuple):
 
 EXPORTERS = {"script11": Exporter(False, 11), "script17": Exporter(False, 17), "dynamo18": Exporter(True, 18)}
 """The older exporter traces TorchScript; the newer one, dynamo's, is PyTorch's default today."""
+
+
+def exporters_for(name: str) -> list[str]:
+    return [e for e, exporter in EXPORTERS.items() if exporter.opset >= 14 or not NETS[name].attends]
 
 
 class Output(nn.Module):
