@@ -35,6 +35,16 @@ Record = Callable[..., "tuple[Value, ...]"]
 """Called with a graph and one value of it for each input; returns the outputs."""
 
 
+Sizes = tuple[tuple[str, tuple[int, ...]], ...]
+"""Of an image, for each input."""
+
+_SIZES_KEPT = 256
+
+
+def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> Sizes:
+    return tuple(sorted((k, s[1:]) for k, s in shapes.items()))
+
+
 class Model:
     """A net ready to run. Made by :func:`gpucnn.load` and :func:`gpucnn.compile`.
 
@@ -62,8 +72,8 @@ class Model:
     precision : {"float32", "float16"}
         What values are stored in; sums are float32 in both.
     batching : {"any", "single", "whole"}
-        How a batch goes through: any number of images at once; one after another, because the net takes one and its images cannot be
-        shown not to mix; or only as a whole, planned anew for each size.
+        How a batch goes through at the declared sizes of images: any number at once; one after another, because the net takes one and its
+        images cannot be shown not to mix; or only as a whole, planned anew for each size. Asked anew for images of other sizes.
     nodes : int or None
         Nodes of the file that the net comes from.
     layers : tuple of str
@@ -120,6 +130,7 @@ class Model:
             self.device, self.device_reason = beside.device, beside.device_reason
             self._engine, self._packed = beside._engine.sibling(), beside._packed
         self.precision = self._engine.precision
+        self._batching_of_sizes: dict[Sizes, Batching] = {}
         self.batching = self._how_batches_go(graph) if recut and graph is not None else "whole"
         self.layers = tuple(graph.layers) if graph is not None else ()
         self.inputs = self._door.ports(self._splits)
@@ -196,15 +207,18 @@ class Model:
             self._engine, self._lock = CpuEngine(), threading.Lock()
             self._runners.clear()
         shapes = {name: a.shape for name, a in arrays.items()}
-        n = next(iter(shapes.values()))[0] if self._splits else 0
-        if n == 0 and self._splits:
-            single = self.batching == "single"
+        batching = self._batching_at(shapes)
+        if batching == "whole" and self._splits:  # at these sizes images mix: so the batch must be what the net is made for
+            self._door.check(self.name, feeds, False, self._engine.adopt)
+        n = next(iter(shapes.values()))[0] if batching != "whole" else 0
+        if n == 0 and batching != "whole":
+            single = batching == "single"
             graph = self._trace({k: (1, *s[1:]) for k, s in shapes.items()} if single else shapes, wanted)
             self._check_rows(graph, 1 if single else 0, n)
             specs = {name: Spec((0, *v.shape[1:]), v.dtype) for name, v in graph.outputs.items()}
             return {name: self._engine.empty(spec, arrays.values()) for name, spec in specs.items()}
         runner = self._runner(shapes, wanted, n, throughput, arrays)
-        if self.batching == "single" and runner.batch is None:
+        if batching == "single" and runner.batch is None:
             self._check_rows(runner.plan.graph, 1, n)
         return runner.run(arrays, n)
 
@@ -263,15 +277,31 @@ class Model:
         return graph
 
     def _how_batches_go(self, declared: Graph) -> Batching:
-        """Whether a batch may be cut; that it may not is said."""
-        how, why = batching_of(
-            declared, self._door.batch, lambda n: self._trace({k: (n, *s.shape[1:]) for k, s in self._door.specs.items()})
-        )
+        """Whether a batch of images of the sizes of a recording may be cut; that it may not is said."""
+        cut = {k: v.shape[1:] for k, v in declared.inputs.items()}
+        how, why = batching_of(declared, self._door.batch, lambda n: self._trace({k: (n, *sizes) for k, sizes in cut.items()}))
         if how == "single":
             _log.info("%s: takes one image, and is run image by image: %s", self.name, why)
         elif how == "whole":
             _log.info("%s: every batch size is planned anew and run as a whole: %s", self.name, why)
         return how
+
+    def _batching_at(self, shapes: Mapping[str, tuple[int, ...]]) -> Batching:
+        """How a batch of images of these sizes goes through: what keeps them apart at the declared sizes may mix them at others."""
+        sizes = _sizes(shapes)
+        if not self._splits or sizes == _sizes({k: s.shape for k, s in self._door.specs.items()}):
+            return self.batching
+        with self._lock:
+            if sizes not in self._batching_of_sizes:
+                while len(self._batching_of_sizes) >= _SIZES_KEPT:
+                    self._batching_of_sizes.pop(next(iter(self._batching_of_sizes)))
+                try:
+                    declared = self._trace({k: (self._door.specs[k].shape[0], *s[1:]) for k, s in shapes.items()})
+                except NeedsValues:
+                    self._batching_of_sizes[sizes] = "whole"
+                else:
+                    self._batching_of_sizes[sizes] = self._how_batches_go(declared)
+            return self._batching_of_sizes[sizes]
 
     def _output_ports(self, graph: Graph | None) -> tuple[Port, ...]:
         """The outputs: their sizes as recorded, by name where an input's size has that name."""
@@ -296,18 +326,20 @@ class Model:
         arrays: Mapping[str, Array] | None = None,
     ) -> Runner:
         """The runner for these shapes, made when first asked for; the least recently used one goes."""
-        way = self._engine.way(n, throughput) if self._splits else self._engine.whole(n)
-        if self.batching == "single":
+        batching = self._batching_at(shapes)
+        splits = batching != "whole"
+        way = self._engine.way(n, throughput) if splits else self._engine.whole(n)
+        if batching == "single":
             way = way._replace(batch=1)
-        cut = tuple(sorted((k, s[1:] if self._splits else s) for k, s in shapes.items()))
+        cut = _sizes(shapes) if splits else tuple(sorted(shapes.items()))
         while True:
             values = self._values(arrays)
             key = (way, wanted, cut, tuple((name, a.tobytes()) for name, a in values.items()))
             with self._lock:
                 try:
                     if key not in self._runners:
-                        plan = self._planned(way, shapes, wanted, values)
-                        rows = next(iter(plan.graph.inputs.values())).shape[0] if self._splits else None
+                        plan = self._planned(way, shapes, wanted, values, splits)
+                        rows = next(iter(plan.graph.inputs.values())).shape[0] if splits else None
                         if rows is not None and any(v.shape[:1] != (rows,) for v in plan.graph.outputs.values()):
                             rows = None  # a layer of a net that takes one image: it is given as it is
                         self._runners[key] = Runner(plan, rows, way.replicas, self._engine.pool)
@@ -326,16 +358,16 @@ class Model:
         return {name: self._engine.fetch(arrays[name]) for name in sorted(self._by_value)} if arrays is not None else {}
 
     def _planned(
-        self, way: Way, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None, values: Mapping[str, Array]
+        self, way: Way, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None, values: Mapping[str, Array], splits: bool
     ) -> Plan:
         """A plan for as many images at once as were asked for, or as the device's memory holds."""
         batch = way.batch
         while True:
-            cut = {k: (batch, *s[1:]) for k, s in shapes.items()} if self._splits else shapes
+            cut = {k: (batch, *s[1:]) for k, s in shapes.items()} if splits else shapes
             graph = self._trace(cut, wanted, values)
             plan = compile_graph(graph, way.backend, packed=self._packed, passes=self._engine.passes)
             limit = way.backend.arena_limit()
-            if limit is None or plan.arena_bytes <= limit or batch == 1 or not self._splits:
+            if limit is None or plan.arena_bytes <= limit or batch == 1 or not splits:
                 return plan
             batch //= 2
             _log.info("%s: %d images at once would take %d MiB; planning for %d", self.name, 2 * batch, plan.arena_bytes >> 20, batch)

@@ -48,11 +48,13 @@ def shaken(graph: Graph, feeds: Mapping[str, Any], times: int = 2, dtype: Any = 
 
 
 def _moved(y: Any, op: Op, arrays: Any, rng: Any, dtype: Any) -> Any:
-    eps = float(np.finfo(dtype).eps)
-    if op.validation == "exact":
-        return y
-    bound = np.broadcast_to(local_error(op, arrays, dtype), y.shape) + FEW * eps * np.where(np.isfinite(y), np.abs(y), 0)
-    return y + bound * rng.uniform(-1, 1, y.shape)
+    """Moved by errors, and gone where the type cannot hold it."""
+    kind = np.finfo(dtype)
+    if op.validation != "exact":
+        bound = np.broadcast_to(local_error(op, arrays, dtype), y.shape) + FEW * float(kind.eps) * np.where(np.isfinite(y), np.abs(y), 0)
+        y = y + bound * rng.uniform(-1, 1, y.shape)
+    y = np.where(np.abs(y) > float(kind.max), np.sign(y) * np.inf, y)
+    return np.where(np.abs(y) < float(kind.smallest_subnormal), 0, y)
 
 
 def _wide(array: Any) -> Any:

@@ -154,6 +154,28 @@ def by_hand(name, x):
     return (e / e.sum(0)).reshape(x.shape)
 
 
+@pytest.mark.parametrize("batch", ["n", 1])
+def test_images_that_mix_at_some_sizes_alone(tmp_path, batch):
+    """Of 4×4 pixels an image is one row, of 8×8 four: then nothing says which rows are whose, and a batch is run as a whole."""
+    weight = np.random.default_rng(5).standard_normal((48, 5)).astype(np.float32)
+    nodes = [("Reshape", ["x", "to"], ["r"], {}), ("MatMul", ["r", "w"], ["y"], {})]
+    path = net(tmp_path / "net.onnx", nodes, {"to": np.array([-1, 48]), "w": weight}, (batch, 3, "h", "w"), None)
+    small, large = X[:5, :, :4, :4], X[:5]
+    with gpucnn.load(path, device="cpu", shapes={"x": (1, 3, 4, 4)}) as model:
+        assert model.batching == "any"
+        for images in (small, large[:1], large, small, np.concatenate([large, large], 3)):
+            rows = images.reshape(-1, 48).astype(np.float64)
+            limit = NEAR * (np.abs(rows) @ np.abs(weight))
+            if batch == "n" or images.shape[0] == 1 or images is small:
+                y = model(images)
+                assert y.shape == (len(rows), 5)
+                assert (np.abs(y - rows @ weight) <= limit).all()
+            else:
+                with pytest.raises(ShapeError, match="axis 0 must have size 1"):
+                    model(images)
+        assert model(small[:0]).shape == (0, 5)
+
+
 def test_a_layer_without_an_axis_of_images_is_whole_or_refused(tmp_path):
     """Where images are run one by one, what one of them makes of the batch's axis must not be cut to its first row."""
     nodes = [("Reshape", ["x", "fold"], ["folded"], {}), ("Relu", ["folded"], ["r"], {}), ("Reshape", ["r", "back"], ["y"], {})]

@@ -15,7 +15,7 @@ from drivers import driver
 from emulated import EmulatorDriver
 from random_nets import Net, random_net
 from shaken import by_references, shaken
-from truth import Planned
+from truth import AlwaysLanes, Planned
 
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.backends.cuda import CudaBackend
@@ -61,8 +61,15 @@ def assert_near(actual: dict[str, Any], exact: dict[str, Any], moved: dict[str, 
         assert off <= limit + np.finfo(dtype).smallest_normal, f"{name}: {off:.2e} off, {limit:.2e} allowed"
 
 
+@pytest.fixture(scope="module", params=["one thread", "two threads"])
+def backend(request):
+    made = CpuBackend() if request.param == "one thread" else AlwaysLanes(lanes=2)
+    yield made
+    made.close()
+
+
 @pytest.mark.parametrize("seed", [*KNOWN, *FRESH])
-def test_planned_values_are_those_of_the_references(seed):
+def test_planned_values_are_those_of_the_references(seed, backend):
     """The outputs, and some values inside that are asked for: on poisoned memory, twice."""
     net, rng = random_net(seed), np.random.default_rng(seed)
     for feeds in net.feeds:
@@ -74,7 +81,7 @@ def test_planned_values_are_those_of_the_references(seed):
             graph.prune()
             given = fed(graph, feeds)
             exact, moved = by_references(graph, given), shaken(graph, given)
-            planned = Planned(graph)
+            planned = Planned(graph, backend=backend)
             first, second = planned.run(given), planned.run(given)
             assert_near(first, exact, moved)
             for name, y in first.items():

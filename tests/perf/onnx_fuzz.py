@@ -38,6 +38,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from random_nets import random_net, retyped  # noqa: E402
 from shaken import by_references, shaken  # noqa: E402
+from truth import AlwaysLanes, Planned  # noqa: E402
 
 from gpucnn.errors import GpucnnError  # noqa: E402
 from gpucnn.formats.onnx import read_onnx  # noqa: E402
@@ -49,6 +50,7 @@ from gpucnn.spec import spec_of  # noqa: E402
 TIMES, ROUNDINGS, LARGEST = 4.0, 32.0, 5e4
 HALF_EPS = float(np.finfo(np.float16).eps)
 EPS, TINY = float(np.finfo(np.float32).eps), 1e-30
+LANES = AlwaysLanes(lanes=2)
 Feeds = dict[str, Any]
 
 
@@ -151,6 +153,7 @@ def check(case: Case, seed: int = 0) -> Counter[str]:
             if seed % 10 == 0 and i == 0:
                 notes += beside_evaluator(case, feeds, exact.values, names)
         layers(model, net, case, rng)
+        in_lanes(net, case.feeds[-1], answers[-1], names)
         if seed % 3 == 0 and case.feeds[-1][names_in[0]].dtype != np.float16:
             notes += in_float16(net, case.feeds[-1])
         if model.batching != "whole":
@@ -240,6 +243,14 @@ def in_float16(net: Any, feeds: Feeds) -> Counter[str]:
         if not off <= limit:
             raise Wrong("float16", f"{name}: {off:.2e} off, limit {limit:.1e}, largest {scale:.1e}")
     return Counter({"float16 agrees": 1})
+
+
+def in_lanes(net: Any, feeds: Feeds, answers: list[Any], names: list[str]) -> None:
+    """Every step that can be split over two threads is, however small; memory is full of NaNs before."""
+    true, graph = truth(net, feeds), recorded(net, feeds)
+    ours = Planned(graph, backend=LANES).run({k: feeds[k] for k in graph.inputs})
+    for k, name in enumerate(names):
+        compare(f"output {name}, in lanes", ours[name], true, name, [ys[k] for ys in answers])
 
 
 def batches(model: Any, case: Case, theirs: list[Any], names: list[str]) -> None:

@@ -91,6 +91,11 @@ def _head(w: Writer, x: V) -> V:
     x = channels_first(w, x) if w.chance(0.7) else x
     if x.letters[0] != "N":
         x = channels_first(w, x)
+    per_image = [prod(s[1:]) for s in x.shapes]
+    k = w.of(2, 3, 4, 6, 8)
+    if w.chance(0.05) and all(m % k == 0 for m in per_image):  # rows that are no longer one an image
+        rows = w.op("Reshape", x, w.constant(np.array([-1, k], np.int64)), shapes=[(s[0] * m // k, k) for s, m in zip(x.shapes, per_image)])
+        return dense(w, V(rows.name, rows.shapes, "NC"), w.int(1, 5))
     fixed = all(x.size(i) for i in range(1, x.ndim))
     if fixed and w.chance(0.3):
         width = prod(x.shapes[0][1:])

@@ -19,7 +19,8 @@ def retyped(model: onnx.ModelProto, element: int) -> onnx.ModelProto:
 
     def change(tensor: Any) -> None:
         if tensor.data_type == TensorProto.FLOAT:
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(dtype), tensor.name))
+            with np.errstate(over="ignore"):
+                tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(dtype), tensor.name))
 
     for tensor in made.graph.initializer:
         change(tensor)
