@@ -152,6 +152,8 @@ class Classifier:
     activation : {"softmax", "sigmoid", "none"}
         What is used.
     threshold : float or None
+    one_by_one : bool
+        Whether images go through the net one after another, because those of a batch cannot be shown not to mix.
 
     Raises
     ------
@@ -228,6 +230,7 @@ class Classifier:
         self._extractor: FeatureExtractor | None = None
         self._lock = threading.Lock()
         self.activation: str = self._scorer.activation
+        self.one_by_one: bool = self._scorer.one_by_one
         self.labels: tuple[str, ...] | None = self.model.labels
         source = self.model.labels_source
         if labels is not None and not self._owns_model:

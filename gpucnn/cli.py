@@ -316,9 +316,11 @@ def _in_use(model: Model, chosen: str = "") -> str:
 
 
 def _chosen(classifier: Classifier) -> str:
-    """How labels are chosen, where it is not the best few by softmax."""
+    """How labels are chosen, where it is not the best few by softmax, and that images are run one by one, where they are."""
     said = "" if classifier.activation == "softmax" else f"activation {classifier.activation}; "
-    return said if classifier.threshold is None else f"{said}threshold {classifier.threshold:g}; "
+    if classifier.threshold is not None:
+        said += f"threshold {classifier.threshold:g}; "
+    return f"{said}images one by one; " if classifier.one_by_one else said
 
 
 def _inform(args: argparse.Namespace, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .door import width_of
 from .ops import BatchNorm, Reorder
 from .plan import REFERENCE, Step
 from .spec import shape_text
@@ -31,6 +32,14 @@ _BATCHES = {
     "single": "takes one image, and is run image by image\n",
     "whole": "a batch is run as a whole, and planned anew for each size\n",
 }
+
+_ALONE = "photographs are scored one by one\n"
+
+
+def _scores_alone(model: Model) -> bool:
+    """Whether a classifier's images must be given to it singly."""
+    classifier = len(model.inputs) == len(model.outputs) == 1 and width_of(model.outputs[0].shape) is not None
+    return classifier and model.batching == "whole" and model._takes_one
 
 
 def impl_text(step: Step) -> str:
@@ -73,7 +82,7 @@ def describe_model(model: Model) -> str:
         [
             head,
             ports,
-            _BATCHES[model.batching],
+            _BATCHES[model.batching] + (_ALONE if _scores_alone(model) else ""),
             table(rows, ("layer", "op", "output", "implementation")),
             "",
             f"{in_file}{recorded} nodes recorded, {len(plan.steps)} steps run, {reorders} reorders left"

@@ -110,7 +110,7 @@ def _prepared(net: OnnxNet, name: str, specs: Mapping[str, Spec], open_dims: Map
 
 def _take_names(model: Model, net: OnnxNet, name: str) -> None:
     """Take the names in the file's metadata, where the model is a classifier."""
-    width = width_of(model.outputs[0].shape) if len(model.outputs) == 1 and model.batching != "whole" else None
+    width = width_of(model.outputs[0].shape) if len(model.outputs) == 1 and model._takes_one else None
     found = None if width is None else class_names(net.metadata, name)
     if found is None:
         return

@@ -194,9 +194,8 @@ class Model:
         return FeatureExtractor(self, preprocess)
 
     def _beside(self, record: Record, specs: Mapping[str, Spec], orders: Mapping[str, Order]) -> Model:
-        """A model that records something else over the same weights, on the same device."""
-        single = self.batching == "single"
-        dims = {k: (1, *s.shape[1:]) for k, s in specs.items()} if single else None
+        """A model that records something else over the same weights, on the same device; of images, which it never lets mix."""
+        dims = None if self.batching == "any" else {k: (1, *s.shape[1:]) for k, s in specs.items()}
         return Model(record, specs, name=self.name, orders=orders, dims=dims, beside=self)
 
     def _run(self, feeds: dict[str, Any], wanted: tuple[str, ...] | None, throughput: bool = False) -> dict[str, Array]:
@@ -237,6 +236,11 @@ class Model:
     def _splits(self) -> bool:
         """Whether a batch may be cut, and filled up, as suits the device."""
         return self.batching != "whole"
+
+    @property
+    def _takes_one(self) -> bool:
+        """Whether images can be given one by one, each a batch of its own."""
+        return self._splits or isinstance(self._door.batch, str)
 
     def _first_trace(self, shapes: Mapping[str, tuple[int, ...]]) -> Graph | None:
         """The net recorded at the declared sizes; None where shapes depend on values, which nobody has fed yet."""

@@ -59,6 +59,8 @@ class _OnPhotographs:
     ----------
     batch : int
         Images that keep all cores busy once.
+    one_by_one : bool
+        Whether images go through the net one after another, because those of a batch cannot be shown not to mix.
     """
 
     def __init__(self, model: Model, preprocess: Preprocess | None, finish: Callable[[Value], Value]) -> None:
@@ -79,6 +81,9 @@ class _OnPhotographs:
         image = Spec((1, record.channels, *record.size), np.dtype(np.uint8))
         self._name = name
         self._model = model._beside(forward, {name: image}, {name: "channels_last"})
+        self.one_by_one = self._model.batching == "single"
+        if self._model.batching == "whole":
+            raise ModelError(f"{model.name}: is no image classifier; what it gives for one image is not one row")
         self.batch = self._model._engine.scored_at_once
 
     def __call__(self, images: Array) -> Array:
@@ -207,7 +212,7 @@ def require_classifier(model: Model) -> None:
             found = ", ".join(f"{p.name!r} {'×'.join(map(str, p.shape))}" for p in ports) or "none"
             cut = "; cut it to one with onnx.utils.extract_model" if model.nodes and len(ports) > 1 else ""
             raise ModelError(f"{why}; its {side} are {found}{cut}")
-    if not model._splits:
+    if not model._takes_one:
         raise ModelError(f"{why}; these are only run as a whole batch")
     shape = model.outputs[0].shape
     if model.outputs[0].dtype.kind != "f":

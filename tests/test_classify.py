@@ -63,6 +63,7 @@ class FakeModel:
 class FakeScorer:
     def __init__(self, function, batch, classes, activation):
         self._function, self.batch, self.classes, self.activation = function, batch, classes, activation
+        self.one_by_one = False
 
     def __call__(self, pixels):
         return self._function(pixels)

@@ -47,7 +47,7 @@ class FakeModel:
             scores = np.exp(-8 * np.abs(level[:, None] - [0, 0.5, 1]))
             return (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
 
-        score.batch, score.classes, score.close = 2, 3, lambda: None
+        score.batch, score.classes, score.one_by_one, score.close = 2, 3, False, lambda: None
         score.activation = "softmax" if activation == "auto" else activation
         return score
 

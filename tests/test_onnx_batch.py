@@ -8,7 +8,7 @@ import logging
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save
-from onnx_classifiers import classifier, scores, softmax
+from onnx_classifiers import BIAS, WEIGHT, classifier, scores, softmax
 from onnx_graphs import graph
 
 import gpucnn
@@ -174,6 +174,39 @@ def test_images_that_mix_at_some_sizes_alone(tmp_path, batch):
                 with pytest.raises(ShapeError, match="axis 0 must have size 1"):
                     model(images)
         assert model(small[:0]).shape == (0, 5)
+
+
+MOVED = [
+    ("Transpose", ["x"], ["t"], {"perm": [1, 2, 3, 0]}),
+    ("ReduceMean", ["t"], ["m"], {"axes": [1, 2], "keepdims": 0}),
+    ("Transpose", ["m"], ["f"], {"perm": [1, 0]}),
+    ("Gemm", ["f", "w", "b"], ["y"], {"transB": 1}),
+]
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["apart", "mixed"])
+def test_photographs_go_one_by_one_through_a_net_whose_images_cannot_be_shown_not_to_mix(tmp_path, mixed):
+    """As through attention that moves the axis of the batch. Each score is what the file gives for that image alone."""
+    above = [("ReduceMean", ["p"], ["all"], {"axes": [0], "keepdims": 1}), ("Sub", ["p", "all"], ["d"], {}), ("Add", ["d", "p"], ["y"], {})]
+    nodes = [*MOVED[:3], ("Gemm", ["f", "w", "b"], ["p"], {"transB": 1}), *above] if mixed else MOVED
+    path = net(tmp_path / "net.onnx", nodes, {"w": WEIGHT, "b": BIAS}, ("n", 3, 8, 8), ("n", 4))
+    with gpucnn.load(path, device="cpu") as model:
+        assert model.batching == "whole"
+        whole = scores(PIXELS) * 2 - scores(PIXELS).mean(0) if mixed else scores(PIXELS)
+        assert np.abs(model(X) - whole).max() <= 2 * NEAR
+        assert "photographs are scored one by one" in model.describe()
+    with Classifier(path, preprocess=RECORD, device="cpu", top=4, activation="none") as made:
+        assert made.one_by_one
+        found = [sorted(r.predictions, key=lambda p: p.index) for r in made.predict(list(PIXELS))]
+        assert np.abs(np.array([[p.probability for p in row] for row in found]) - scores(PIXELS)).max() <= NEAR
+        if not mixed:
+            assert np.abs(np.array([f.vector for f in made.features(list(PIXELS))]) - (PIXELS / 255).mean((1, 2))).max() <= NEAR
+
+
+def test_photographs_are_not_put_into_a_batch_of_a_size_that_the_file_fixes(tmp_path):
+    path = net(tmp_path / "net.onnx", MOVED, {"w": WEIGHT, "b": BIAS}, (2, 3, 8, 8), (2, 4))
+    with pytest.raises(ModelError, match="these are only run as a whole batch"):
+        Classifier(path, preprocess=RECORD, device="cpu")
 
 
 def test_a_layer_without_an_axis_of_images_is_whole_or_refused(tmp_path):

@@ -39,6 +39,12 @@ def test_a_record_in_the_metadata_is_all_it_takes(tmp_path, picture, capsys):
     assert all(f" {name} " in rows for name in "abcd")
 
 
+def test_that_images_are_run_one_by_one_is_said(tmp_path, picture, capsys):
+    for head, said in (("fixed", 1), ("gemm", 0)):
+        assert main(["classify", picture, "-m", str(classifier(tmp_path / "net.onnx", shape=(1, 3, 8, 8), head=head))]) == 0
+        assert capsys.readouterr().err.count("images one by one;") == said
+
+
 def test_imagenet_labels_where_asked(tmp_path, picture, capsys):
     nodes = [("GlobalAveragePool", "x", "m"), ("Flatten", "m", "f"), ("Gemm", "f w", "y", {"transB": 1})]
     weight = np.zeros((1000, 3), np.float32)

@@ -71,7 +71,7 @@ def test_features_are_what_the_last_dense_layer_reads(tmp_path):
         ([("Transpose", "x", "p", {"perm": [0, 2, 3, 1]})], ("n", "h", "w", 3), "its output has shape n×h×w×3, not .n, classes."),
         ([("Relu", "x", "p")], ("n", 3, "h", "w"), "its output has shape n×3×h×w, not .n, classes."),
         ([("Relu", "x", "p"), ("Neg", "x", "q")], None, "its outputs are 'p' .*, 'q' .*; cut it to one with onnx.utils.extract_model"),
-        ([("ReduceMax", "x", "m", {"axes": [0], "keepdims": 1}), ("Sub", "x m", "p")], None, "these are only run as a whole batch"),
+        ([("Flatten", "x", "f", {"axis": 2}), ("ReduceMean", "f", "p", {"axes": [1]})], None, "gives for one image is not one row"),
     ],
 )
 def test_what_is_no_classifier_is_told_why(tmp_path, nodes, shape, said):
