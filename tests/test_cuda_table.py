@@ -102,7 +102,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     },
     AvgPool: {"float64": DOUBLE, "3-d": VOLUME},
     LpPool: {"float64": DOUBLE, "3-d": VOLUME},
-    GlobalAvgPool: {"float64": DOUBLE, "3-d": VOLUME},
+    GlobalAvgPool: {"float64": DOUBLE, "3-d": VOLUME, "3-d many": VOLUME},
     GlobalMaxPool: {"float64": DOUBLE, "3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE},
     GlobalMinPool: {"float64": DOUBLE, "3-d": VOLUME, "int32": WHOLE, "uint8": WHOLE},
     GlobalLpPool: {"float64": DOUBLE, "3-d": VOLUME},
@@ -129,7 +129,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     Unary: {
         **{f"{kind} float64": DOUBLE for kind in UNARY_CODES},
         **{f"{kind} {whole}": WHOLE for kind in ("neg", "abs", "sign", "square") for whole in ("int32", "uint8")},
-        **{case.id: WHOLE for case in CASES[Unary] if case.op.name == "bitwise_not"},
+        **{case.id: WHOLE for case in CASES[Unary] if case.id == "abs int32, one channel" or case.op.name == "bitwise_not"},
         **asked(Unary),
     },
     Where: {case.id: ASKED for case in CASES[Where]},
