@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_files_are_those_of_the_table():
 @pytest.mark.parametrize("file", FILES)
 def test_files_say_nothing_of_the_machine_that_made_them(file):
     data = (FOLDER / file).read_bytes()
-    assert not any(word in data for word in (b"/home", b"/tmp", b"site-packages", b'File "'))
+    assert not re.search(rb'File "|site-packages|/[a-z_]+/[a-z_/]+\.(py|onnx)\b', data)
     assert len(data) < 60_000
     onnx.checker.check_model(onnx.load_from_string(data))
 

@@ -31,6 +31,7 @@ sys.path.append(str(PERF))
 import gpu as bench  # noqa: E402
 import gpu_sides  # noqa: E402
 import gpu_table  # noqa: E402
+import onnx_exports  # noqa: E402
 import sanitize  # noqa: E402
 import zoo as beside_torchvision  # noqa: E402
 
@@ -273,6 +274,18 @@ def test_the_readme_says_what_was_found_beside_torchvision():
     assert [name for name, row in made["rows"].items() if not beside_torchvision.good(row)] == []
     readme = (beside_torchvision.ROOT / "README.md").read_text("utf-8")
     assert beside_torchvision.written(readme, beside_torchvision.summary(made)) == readme
+
+
+def test_the_readme_says_what_became_of_exports():
+    """Of sixteen architectures; in results/onnx_exports.md of all, and each as it should be."""
+    made = json.loads(onnx_exports.RESULTS.read_text("utf-8"))
+    assert [f"{name}, {e}" for name, by in made["rows"].items() for e, row in by.items() if not onnx_exports.good(row)] == []
+    assert all({"dynamo18", "script17"} <= set(by) for by in made["rows"].values())
+    assert set(onnx_exports.SIXTEEN) < set(made["rows"])
+    summary, readme = onnx_exports.summary(made), (onnx_exports.ROOT / "README.md").read_text("utf-8")
+    assert onnx_exports.written(readme, f"{summary}\n\n{onnx_exports.table(made, onnx_exports.SIXTEEN)}") == readme
+    everything = f"{summary}\n\n{onnx_exports.table(made, tuple(made['rows']))}\n"
+    assert onnx_exports.RESULTS.with_suffix(".md").read_text("utf-8") == everything
 
 
 def row(kind: str, when: str, ours: float, **ratios: list[float]) -> dict:
