@@ -85,6 +85,8 @@ def asked(kind: type[Op]) -> dict[str, str]:
     return {case.id: ASKED for case in CASES[kind] if case.op.infer(*case.specs)[0].dtype == bool}
 
 
+_WHOLE = ("int32", "int32, one channel", "uint8")
+
 EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     Conv: {"float64": DOUBLE},
     ConvTranspose: {"float64": DOUBLE},
@@ -128,8 +130,8 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     },
     Unary: {
         **{f"{kind} float64": DOUBLE for kind in UNARY_CODES},
-        **{f"{kind} {whole}": WHOLE for kind in ("neg", "abs", "sign", "square") for whole in ("int32", "uint8")},
-        **{case.id: WHOLE for case in CASES[Unary] if case.id == "abs int32, one channel" or case.op.name == "bitwise_not"},
+        **{f"{kind} {whole}": WHOLE for kind in ("neg", "abs", "sign", "square") for whole in _WHOLE},
+        **{case.id: WHOLE for case in CASES[Unary] if case.op.name == "bitwise_not"},
         **asked(Unary),
     },
     Where: {case.id: ASKED for case in CASES[Where]},
