@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .exported import exported
 from .formulas import activation, affine, hard_sigmoid, norm, sigmoid, softmax_by_hand
 from .moving import channels_first, channels_last, moved, relaid, tokens
 from .windows import conv, conv_transpose, global_pool, padded, pool
@@ -277,7 +278,7 @@ BLOCKS: tuple[tuple[int, Block], ...] = (
     (6, _conv), (8, _conv_norm_activation), (5, _residual), (3, _inverted), (3, _squeeze_excite), (2, _convnext), (3, _branches),
     (1, _ghost), (1, _attention), (1, _batch_folded), (1, _centred), (1, _softmax), (2, _dense_last), (8, activation), (8, affine),
     (3, norm), (3, lambda w, x: norm(w, channels_first(w, x))), (4, lambda w, x: pool(w, channels_first(w, x))), (4, padded),
-    (4, _padded_window), (2, _dense_block), (2, _split_ways), (1, _mixed_products), (8, moved), (5, relaid),
+    (4, _padded_window), (2, _dense_block), (2, _split_ways), (1, _mixed_products), (4, exported), (8, moved), (5, relaid),
     (1, lambda w, x: conv_transpose(w, channels_first(w, x))),
 )  # fmt: skip
 """How often each comes, and what it is. A block that does not fit gives None, or what it was given."""

@@ -101,10 +101,10 @@ class Writer:
         return V(made, tuple(map(tuple, shapes)), letters if letters is not None else first.letters if isinstance(first, V) else "")
 
     def constant(self, array: Any, plain: bool = False) -> str:
-        """The name of a constant: an initializer, a Constant node, or one that is computed from others."""
+        """The name of a constant: an initializer, and where it need not be plain a Constant node, or one that is computed from others."""
         array = np.asarray(array)
         key = repr((array.dtype, array.shape)).encode() + array.tobytes()
-        if key in self._shared and self.chance(0.5):
+        if key in self._shared and not plain and self.chance(0.5):
             return self._shared[key]
         way = 0.0 if plain else self.rng.random()
         if way < 0.6 or array.dtype == np.bool_:
@@ -252,15 +252,15 @@ class Writer:
         if self.chance(0.3):
             if self.opset < 10:
                 return self.raw("Slice", [shape], starts=[axis], ends=[axis + 1], axes=[0])[0]
-            ends = [self.constant(np.array([v], np.int64)) for v in (axis, axis + 1, 0)]
+            ends = [self.constant(np.array([v], np.int64), plain=True) for v in (axis, axis + 1, 0)]
             return self.raw("Slice", [shape, *ends])[0]
         if self.chance(0.3):
-            return self.raw("Gather", [shape, self.constant(np.array([axis], np.int64))], axis=0)[0]
-        (size,) = self.raw("Gather", [shape, self.constant(np.array(axis, np.int64))], axis=0)
+            return self.raw("Gather", [shape, self.constant(np.array([axis], np.int64), plain=True)], axis=0)[0]
+        (size,) = self.raw("Gather", [shape, self.constant(np.array(axis, np.int64), plain=True)], axis=0)
         if self.chance(0.2):
             (size,) = self.raw("Cast", self.raw("Cast", [size], to=TensorProto.FLOAT), to=TensorProto.INT64)
         if self.opset >= 13:
-            return self.raw("Unsqueeze", [size, self.constant(np.array([0], np.int64))])[0]
+            return self.raw("Unsqueeze", [size, self.constant(np.array([0], np.int64), plain=True)])[0]
         return self.raw("Unsqueeze", [size], axes=[0])[0]
 
     def product(self, x: V, at: Sequence[int]) -> str:
