@@ -246,6 +246,7 @@ def test_three_sizes_through_one_model_and_plans_are_kept(tmp_path):
     rng = np.random.default_rng(4)
     with gpucnn.load(path, device="cpu") as model:
         assert model.inputs[0].shape == ("n", 3, "h", "w")
+        plans = []
         for _ in range(2):
             for h, w in ((8, 8), (5, 11), (16, 7)):
                 x = rng.standard_normal((2, 3, h, w)).astype(np.float32)
@@ -254,7 +255,9 @@ def test_three_sizes_through_one_model_and_plans_are_kept(tmp_path):
                 expected = np.einsum("nchwij,kcij->nk", windows, weight.astype(np.float64)) / (h * w)
                 terms = np.einsum("nchwij,kcij->nk", np.abs(windows), np.abs(weight).astype(np.float64)) / (h * w)
                 assert (np.abs(model(x)[:, :, 0, 0] - expected) <= 60 * np.finfo(np.float32).eps * terms).all()
-            assert len(model._runners) == 3
+            plans.append([runner.plan for runner in model._runners.values()])
+        assert len(plans[0]) == 3
+        assert list(map(id, plans[0])) == list(map(id, plans[1]))
 
 
 def test_constants_of_sizes_that_are_gone_are_let_go_and_weights_are_held_once(tmp_path):

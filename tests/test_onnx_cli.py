@@ -102,6 +102,19 @@ def test_any_net_can_be_inspected_and_timed(tmp_path, capsys, name):
     assert f"in float32, batch {batch}\n" in capsys.readouterr().out
 
 
+def test_inspect_counts_reorders_and_steps_by_reference(tmp_path, capsys):
+    weights = {"w": np.ones((4, 3, 3, 3), np.float32), "axis": np.int64(1)}
+    for nodes, counts in (
+        ([("Conv", "x w", "c"), ("CumSum", "c axis", "y")], "1 reorders left, 1 by reference (slow)\n"),
+        ([("CumSum", "x axis", "y")], "0 reorders left, 1 by reference (slow)\n"),
+    ):
+        save(model(nodes, {"x": ("float32", ("n", 3, 8, 8))}, constants=weights), tmp_path / "net.onnx")
+        assert main(["inspect", str(tmp_path / "net.onnx")]) == 0
+        said = capsys.readouterr().out
+        assert counts in said
+        assert next(line for line in said.splitlines() if " cumsum " in line).endswith("reference (slow)")
+
+
 def test_shapes_by_value_are_said_and_not_timed(tmp_path, capsys):
     path = str(tmp_path / "net.onnx")
     save(model([("Reshape", "x s", "y")], {"x": ("float32", (6,)), "s": ("int64", (2,))}), path)

@@ -43,6 +43,22 @@ def test_layouts_and_types(tmp_path, nhwc, dtype, record, near, batch):
 
 
 @pytest.mark.parametrize("nhwc", [False, True], ids=["NCHW", "NHWC"])
+@pytest.mark.parametrize("batch", ["n", 1])
+def test_every_pixel_is_where_the_file_reads_it(tmp_path, nhwc, batch):
+    """A dense layer over all pixels of a wide picture tells lines from columns and from channels, which a mean does not."""
+    weight = np.random.default_rng(9).standard_normal((4, 6 * 8 * 3)).astype(np.float32)
+    shape = (batch, 6, 8, 3) if nhwc else (batch, 3, 6, 8)
+    nodes = [("Flatten", "x", "f"), ("Gemm", "f w", "y", {"transB": 1})]
+    save(written(nodes, {"x": ("float32", shape)}, constants={"w": weight}), tmp_path / "net.onnx")
+    pixels, record = PIXELS[:, :6], Preprocess((6, 8), 8, mean=(0.0,) * 3, std=(1.0,) * 3)
+    x = (pixels if nhwc else pixels.transpose(0, 3, 1, 2)).reshape(len(pixels), -1) / 255
+    with gpucnn.load(tmp_path / "net.onnx", device="cpu") as model:
+        found = model.scorer(record, "none")(pixels)
+    bound = (x.shape[1] + 8) * float(np.finfo(np.float32).eps) * (x @ np.abs(weight.T.astype(np.float64)))
+    assert (np.abs(found - x @ weight.T.astype(np.float64)) <= bound).all()
+
+
+@pytest.mark.parametrize("nhwc", [False, True], ids=["NCHW", "NHWC"])
 def test_sizes_left_open(tmp_path, nhwc):
     shape = ("n", "h", "w", 3) if nhwc else ("n", 3, "h", "w")
     path = classifier(tmp_path / "net.onnx", shape=shape, nhwc=nhwc)

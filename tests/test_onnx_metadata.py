@@ -28,12 +28,13 @@ def load(path, **options):
     [
         {"names": "{0: 'ant', 1: 'bee', 2: \"it's\", 3: 'dog'}"},
         {"names": str(dict(enumerate(NAMES)))},
+        {"names": str(dict(reversed(list(enumerate(NAMES)))))},
         {"names": json.dumps(list(NAMES))},
         {"classes": json.dumps({str(i): n for i, n in enumerate(NAMES)})},
         {"character": "\n".join(NAMES)},
         {"labels": str(NAMES)},
     ],
-    ids=["Ultralytics", "dict", "JSON list", "JSON dict", "lines", "tuple"],
+    ids=["Ultralytics", "dict", "backwards", "JSON list", "JSON dict", "lines", "tuple"],
 )
 def test_names_of_classes(tmp_path, metadata):
     with load(classifier(tmp_path / "net.onnx", metadata=metadata)) as model:
