@@ -151,6 +151,29 @@ def test_one_report_has_everything():
     assert "from skl2onnx with zipmap=False" in "".join(lines)
 
 
+@pytest.mark.parametrize(
+    ("op_type", "domain", "said"),
+    [
+        ("QLinearConv", "", "(QuantFormat.QDQ)"),
+        ("ConvInteger", "", "(QuantFormat.QDQ)"),
+        ("QLinearAdd", "com.microsoft", "(QuantFormat.QDQ)"),
+        ("QGemm", "com.microsoft", "(QuantFormat.QDQ)"),
+        ("FusedConv", "com.microsoft", "save the model before ONNX Runtime optimises it"),
+        ("Conv", "com.microsoft.nchwc", "save the model before ONNX Runtime optimises it"),
+        ("Conv", "own", "or as a function of ONNX's operators"),
+        ("Loop", "", "is a loop"),
+        ("GridSample", "", "cut it off the graph"),
+        ("GroupNormalization", "", "does not exist there: export with opset 18"),
+    ],
+)
+def test_what_to_do_instead_is_said(op_type, domain, said):
+    made = model([(op_type, "x", "y", {"domain": domain})], PORT)
+    made.opset_import.append(helper.make_opsetid(domain or "else", 1))
+    name, advice = report(made)[1:3]
+    assert name == f"  {op_type} (1×; domain {domain or 'ai.onnx'}, opset {1 if domain else 17}): y"
+    assert said in advice
+
+
 def test_of_branches_and_functions_only_what_runs_counts():
     bad = graph([("Foo", "x", "q"), ("Bar", "q", "r")], outputs=["r"])
     inner = {"then_branch": graph([("Neg", "x", "p")], outputs=["p"]), "else_branch": bad}

@@ -14,7 +14,7 @@ from ...ops import Cast, Op
 from ...settings import settings
 from ...spec import Array
 from .document import OnnxFile, OnnxFunction, OnnxGraph, OnnxNode
-from .registry import NewestOpset, find, known_names
+from .registry import NewestOpset, find, first_opset
 from .tensors import ELEMENT_TYPES
 
 __all__ = ["Floats", "Ints", "Recorder", "Strings", "Subgraph", "Tensor", "check_operators"]
@@ -26,6 +26,7 @@ Tensor = np.ndarray[Any, Any]
 Subgraph = OnnxGraph
 
 _DEEPEST_CALL = 32  # functions that call functions
+_OF_INTEGERS = ("ConvInteger", "MatMulInteger", "QGemm", "DynamicQuantizeMatMul", "MatMulIntegerToFloat")
 
 
 class Recorder:
@@ -318,7 +319,9 @@ def _report(file: OnnxFile, bad: Sequence[_Placed]) -> str:
 
 
 def _advice(op_type: str, domain: str, opset: int) -> str:
-    if domain == "com.microsoft":
+    if op_type in _OF_INTEGERS or op_type.startswith("QLinear"):
+        return "computes in integers: quantise into QuantizeLinear and DequantizeLinear (QuantFormat.QDQ), or take the net before that"
+    if domain.startswith("com.microsoft"):
         return "is ONNX Runtime's own: save the model before ONNX Runtime optimises it, or export it anew"
     if domain == "ai.onnx.ml":
         return "is of ONNX's part for classical machine learning: export the net without it (from skl2onnx with zipmap=False)"
@@ -326,6 +329,6 @@ def _advice(op_type: str, domain: str, opset: int) -> str:
         return "is of a domain that is not ONNX's own: export the model without it, or as a function of ONNX's operators"
     if op_type in ("Loop", "Scan"):
         return "is a loop: a fixed number of rounds can be unrolled by the exporter"
-    if op_type in known_names():
-        return f"has another meaning in opset {opset}, or does not exist there: export with opset 17"
+    if first := first_opset(op_type):
+        return f"has another meaning in opset {opset}, or does not exist there: export with opset {max(first, 17)}"
     return "cut it off the graph (onnx.utils.extract_model), or compute it outside"

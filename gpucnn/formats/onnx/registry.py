@@ -36,7 +36,7 @@ from . import (
 )
 from .document import OnnxGraph
 
-__all__ = ["OldestOpset", "Operator", "find", "known_names"]
+__all__ = ["OldestOpset", "Operator", "find", "first_opset"]
 
 MODULES = (
     ops_activation,
@@ -142,6 +142,6 @@ def find(domain: str, op_type: str, opset: int) -> Operator | None:
     return None if since is None else versions[since]
 
 
-def known_names() -> tuple[str, ...]:
-    """All operators that can be recorded, in alphabetical order."""
-    return tuple(sorted(_table()))
+def first_opset(op_type: str) -> int | None:
+    """The oldest opset in which an operator can be recorded; None where there is none."""
+    return min(_table().get(op_type, {}), default=None)
