@@ -25,7 +25,7 @@ from .errors import GpucnnError, ImageError, ModelError
 from .images import Source, decode
 from .preprocess import Preprocess
 from .presets import preset_for
-from .scorer import check_activation
+from .scorer import check_activation, require_classifier
 from .settings import settings
 
 if TYPE_CHECKING:
@@ -421,6 +421,8 @@ def _decoded(item: Source, record: Preprocess) -> Pixels | str:
 
 def _assumed(model: Model) -> Preprocess:
     """The preset for an ONNX file that has no record of its own, with a warning; other models have to say."""
+    if model.nodes:
+        require_classifier(model)  # what to do about photographs is no question otherwise
     preset = preset_for(model.inputs[0], next(iter(model._door.specs.values())).shape) if model.nodes and len(model.inputs) == 1 else None
     if preset is None:
         raise ModelError(

@@ -223,7 +223,7 @@ def _classify(args: argparse.Namespace) -> int:
             workers=args.workers,
             activation=args.activation,
             threshold=args.threshold,
-            shapes=dict(args.shape) if args.shape else None,
+            shapes=_shapes(args),
         ) as classifier:
             _inform(args, _in_use(classifier.model, _chosen(classifier)))
             rows = FORMATS[args.format](classifier.top, "score" if classifier.activation == "none" else "probability")
@@ -289,8 +289,14 @@ def _bench(args: argparse.Namespace) -> int:
 def _loaded(args: argparse.Namespace) -> Model:
     from .loader import load
 
-    shapes = dict(args.shape) if args.shape else None
-    return load(args.model, weights=args.weights, labels=args.labels, device=args.device, precision=args.precision, shapes=shapes)
+    return load(args.model, weights=args.weights, labels=args.labels, device=args.device, precision=args.precision, shapes=_shapes(args))
+
+
+def _shapes(args: argparse.Namespace) -> dict[str, tuple[int, ...]] | None:
+    shapes = dict(args.shape or ())
+    if len(shapes) < len(args.shape or ()):
+        raise GpucnnError("--shape: names an input twice; a model is planned for one size first, and takes others as they come")
+    return shapes or None
 
 
 def _found(paths: Sequence[str]) -> Iterator[str]:

@@ -45,6 +45,17 @@ def test_that_images_are_run_one_by_one_is_said(tmp_path, picture, capsys):
         assert capsys.readouterr().err.count("images one by one;") == said
 
 
+def test_a_net_that_is_no_classifier_is_told_so_and_nothing_is_assumed(tmp_path, picture, capsys):
+    two = model([("Add", "a b", "y")], dict.fromkeys("ab", ("float32", ("n", 3, 8, 8))))
+    several = model([("Relu", "x", "y"), ("Neg", "x", "z")], {"x": ("float32", ("n", 3, 8, 8))}, ["y", "z"])
+    for made, said in ((two, "its inputs are 'a' n×3×8×8, 'b' n×3×8×8"), (several, "its outputs are 'y' n×3×8×8, 'z' n×3×8×8")):
+        save(made, tmp_path / "net.onnx")
+        assert main(["classify", picture, "-m", str(tmp_path / "net.onnx")]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "is no image classifier; it needs one input, one output" in line
+        assert said in line
+
+
 def test_imagenet_labels_where_asked(tmp_path, picture, capsys):
     nodes = [("GlobalAveragePool", "x", "m"), ("Flatten", "m", "f"), ("Gemm", "f w", "y", {"transB": 1})]
     weight = np.zeros((1000, 3), np.float32)
@@ -72,6 +83,8 @@ def test_sizes_that_are_open_are_given_by_shape(tmp_path, picture, capsys):
     assert "or --shape input=1x3xHxW, with sizes that it takes" in capsys.readouterr().err
     assert main(["inspect", path, "--shape", "x=1x3x17x17"]) == 0
     capsys.readouterr()
+    assert main(["inspect", path, "--shape", "x=1x3x8x8", "--shape", "x=1x3x9x9"]) == 2
+    assert "--shape: names an input twice" in capsys.readouterr().err
     assert main(["inspect", "efficientnet_lite0", "--shape", "input=1x3x8x8"]) == 2
     assert "shapes is for ONNX files" in capsys.readouterr().err
 
