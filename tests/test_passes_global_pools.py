@@ -11,12 +11,12 @@ from truth import Planned, draw_feeds, record, truth, verify
 
 from gpucnn import functional as F
 from gpucnn.graph import Graph
-from gpucnn.ops import AdaptiveAvgPool, AvgPool, GlobalAvgPool, GlobalMaxPool, GlobalMinPool, MaxPool, MinPool, Op, Reduce
+from gpucnn.ops import AdaptiveAvgPool, AvgPool, GlobalAvgPool, GlobalLpPool, GlobalMaxPool, GlobalMinPool, MaxPool, MinPool, Op, Reduce
 from gpucnn.passes import PASSES, PASSES_FLOAT16, alias_buffers, assign_layouts, recognise_global_pools
 
 X_SHAPE = (2, 4, 5, 7)
 RECOGNISE = (recognise_global_pools, assign_layouts, alias_buffers)
-POOLS: dict[str, Op] = {"mean": GlobalAvgPool(), "amax": GlobalMaxPool(), "amin": GlobalMinPool()}
+POOLS: dict[str, Op] = {"mean": GlobalAvgPool(), "amax": GlobalMaxPool(), "amin": GlobalMinPool(), "norm": GlobalLpPool(2)}
 SHAPES = [(2, 4, 5), (2, 4, 5, 7), (1, 3, 2, 4, 3), (3, 1, 1, 6)]
 
 
@@ -74,6 +74,10 @@ def test_three_axes_one_after_the_other():
     lambda x: made(Reduce("mean", (1, 2), True), x),
     lambda x: made(Reduce("mean", ()), x),
     lambda x: made(Reduce("sum", (2, 3), True), x),
+    lambda x: made(Reduce("norm", (2, 3), True, p=1), x),
+    lambda x: made(Reduce("norm", (2, 3), True, p=float("inf")), x),
+    lambda x: made(Reduce("norm", (2,), True), made(Reduce("norm", (3,), True, p=1), x)),
+    lambda x: made(Reduce("norm", (1, 2), True), x),
     lambda x: made(Reduce("amax", (0, 1)), x),
     lambda x: made(Reduce("amax", (2,), True), made(Reduce("amin", (3,), True), x)),
     lambda x: made(Reduce("amax", (2,)), made(Reduce("amax", (3,), True), x)),
@@ -144,7 +148,7 @@ def test_nan_goes_through(kind):
     x = np.ones((1, 2, 2, 2), np.float32)
     x[0, 0, 1, 1] = np.nan
     y = Planned(record(lambda x: made(Reduce(kind, (2, 3)), x), x.shape), passes=RECOGNISE).run({"x0": x})["0"]
-    np.testing.assert_array_equal(y, [[np.nan, 1]])
+    np.testing.assert_array_equal(y, [[np.nan, 2 if kind == "norm" else 1]])
 
 
 @pytest.mark.parametrize("passes", [PASSES, PASSES_FLOAT16], ids=["float32", "float16"])

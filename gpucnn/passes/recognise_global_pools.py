@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node, Value
-from ..ops import AdaptiveAvgPool, AvgPool, Flatten, GlobalAvgPool, GlobalMaxPool, GlobalMinPool, MaxPool, MinPool, Op, Reduce
+from ..ops import AdaptiveAvgPool, AvgPool, Flatten, GlobalAvgPool, GlobalLpPool, GlobalMaxPool, GlobalMinPool, MaxPool, MinPool, Op, Reduce
 from .rewriter import Rewriter
 
 __all__ = ["recognise_global_pools"]
 
-_POOLS: dict[str, type[Op]] = {"mean": GlobalAvgPool, "amax": GlobalMaxPool, "amin": GlobalMinPool}
+_POOLS: dict[str, type[Op]] = {"mean": GlobalAvgPool, "amax": GlobalMaxPool, "amin": GlobalMinPool, "norm": GlobalLpPool}
 
 
 def recognise_global_pools(graph: Graph) -> None:
-    """Put global pooling where a mean, maximum or minimum runs over all spatial axes, in one step or several, or a window is the whole map.
+    """Put global pooling where a mean, norm or extreme runs over all spatial axes, in one step or several, or a window is the whole map.
 
     Notes
     -----
@@ -50,7 +50,9 @@ def _reduced(rewriter: Rewriter, node: Node) -> bool:
     op, y = node.op, node.outputs[0]
     assert isinstance(op, Reduce)
     x, axes, nodes = _source(rewriter, node)
-    numbers = "f" if op.kind == "mean" else "fiu"
+    if op.kind == "norm" and op.p != 2:
+        return False
+    numbers = "f" if op.kind in ("mean", "norm") else "fiu"
     if not 3 <= x.ndim <= 5 or axes != set(range(2, x.ndim)) or 0 in x.shape[2:] or x.dtype.kind not in numbers or y.dtype != x.dtype:
         return False
     pool = _POOLS[op.kind]()
@@ -69,7 +71,7 @@ def _source(rewriter: Rewriter, last: Node) -> tuple[Value, set[int], list[Node]
     axes, nodes = set(last.op.axes(x.ndim)), []
     while (before := x.producer) is not None and rewriter.only_reader(x) is not None:
         op, source = before.op, before.inputs[0]
-        if not isinstance(op, Reduce) or (op.kind, op.keepdim) != (last.op.kind, last.op.keepdim) or source is None:
+        if not isinstance(op, Reduce) or (op.kind, op.keepdim, op.p) != (last.op.kind, last.op.keepdim, last.op.p) or source is None:
             break
         if op.dtype not in (None, source.dtype.name):
             break
