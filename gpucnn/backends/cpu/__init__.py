@@ -81,7 +81,7 @@ from .pointwise import (
 )
 from .pool import AvgPoolLines, LpPoolLines, MaxPoolLines, MinPoolLines
 from .quantize import DequantizePieces, QuantizePieces
-from .reduce import ReduceUfunc
+from .reduce import ReduceSquares, ReduceUfunc
 from .resize import ResizeLines
 from .unpool import MaxUnpoolScatter
 
@@ -128,7 +128,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Reshape: (CopyOnly(),),
     Flatten: (CopyOnly(),),
     Identity: (CopyOnly(),),
-    Reduce: (ReduceUfunc(),),
+    Reduce: (ReduceUfunc(), ReduceSquares()),
     Resize: (ResizeLines(),),
     Slice: (RouteCopy(),),
     Expand: (RouteCopy(),),
