@@ -7,8 +7,11 @@ GPUCNN_CACHE             the user's   folder for what need not be made twice: co
 GPUCNN_GRAPHS            1            0: on a GPU launch step by step instead of as a CUDA graph
 GPUCNN_THREADS           all cores    CPU cores to use
 GPUCNN_STRICT            0            1: a step that would run by the slow reference is an error
+GPUCNN_MAX_FILE_BYTES    17179869184  a model, weights or label file larger than this is not opened
+GPUCNN_MAX_WEIGHT_BYTES  8589934592   weights that together take more than this are refused
+GPUCNN_MAX_NODES         100000       an ONNX model with more nodes is refused
+GPUCNN_MAX_ELEMENTS      2147483647   an array with more elements is refused, in a net or on the way to one
 GPUCNN_MAX_IMAGE_PIXELS  89478485     an image with more pixels is refused before it is decoded
-GPUCNN_MAX_WEIGHT_BYTES  8589934592   a weights file larger than this is refused
 ======================== ============ ================================================================
 """
 
@@ -33,8 +36,11 @@ class Settings:
     graphs: bool
     threads: int
     strict: bool
-    max_image_pixels: int
+    max_file_bytes: int
     max_weight_bytes: int
+    max_nodes: int
+    max_elements: int
+    max_image_pixels: int
 
 
 def usable_cores() -> int:
@@ -84,8 +90,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         graphs=_switch(environ, "GPUCNN_GRAPHS", True),
         threads=_positive(environ, "GPUCNN_THREADS", usable_cores()),
         strict=_switch(environ, "GPUCNN_STRICT"),
-        max_image_pixels=_positive(environ, "GPUCNN_MAX_IMAGE_PIXELS", 89_478_485),
+        max_file_bytes=_positive(environ, "GPUCNN_MAX_FILE_BYTES", 16 << 30),
         max_weight_bytes=_positive(environ, "GPUCNN_MAX_WEIGHT_BYTES", 8 << 30),
+        max_nodes=_positive(environ, "GPUCNN_MAX_NODES", 100_000),
+        max_elements=_positive(environ, "GPUCNN_MAX_ELEMENTS", 2**31 - 1),
+        max_image_pixels=_positive(environ, "GPUCNN_MAX_IMAGE_PIXELS", 89_478_485),
     )
 
 

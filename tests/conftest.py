@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from cases import SEED
+
+from gpucnn import limits
+from gpucnn.settings import settings
 
 SAID = f"GPUCNN_TEST_SEED={SEED} repeats these numbers"
 MOST_PROCESSES = 8
@@ -29,3 +34,9 @@ def pytest_terminal_summary(terminalreporter) -> None:
     """The header is hidden by -q; what failed is not."""
     if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
         terminalreporter.write_line(SAID)
+
+
+@pytest.fixture
+def set_limits(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """``set_limits(max_file_bytes=99)`` for the length of a test."""
+    return lambda **fields: monkeypatch.setattr(limits, "settings", lambda: replace(settings(), **fields))

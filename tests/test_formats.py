@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gpucnn.errors import LimitError, ModelError
-from gpucnn.formats import limit, read_weights
+from gpucnn.formats import read_weights
 
 SIX = np.arange(6, dtype=np.float32)
 
@@ -112,13 +112,9 @@ def test_npz_header_that_is_not_a_dict(tmp_path):
     refused(tmp_path / "net.npz", "'w.npy'", "broken header")
 
 
-def test_npz_bomb_meets_the_limit(tmp_path, monkeypatch):
+def test_npz_bomb_meets_the_limit(tmp_path, set_limits):
     np.savez_compressed(tmp_path / "net.npz", w=np.zeros(100_000, np.float32))
-
-    class Small:
-        max_weight_bytes = 10_000
-
-    monkeypatch.setattr(limit, "settings", Small)
+    set_limits(max_weight_bytes=10_000)
     with pytest.raises(LimitError, match=r"net\.npz.*GPUCNN_MAX_WEIGHT_BYTES"):
         read_weights(tmp_path / "net.npz")
 
@@ -157,12 +153,8 @@ def test_missing_file_and_folder(tmp_path):
     refused(tmp_path, "is a folder")
 
 
-def test_file_beyond_the_limit(tmp_path, monkeypatch):
+def test_file_beyond_the_limit(tmp_path, set_limits):
     (tmp_path / "net.pth").write_bytes(bytes(100))
-
-    class Small:
-        max_weight_bytes = 99
-
-    monkeypatch.setattr(limit, "settings", Small)
+    set_limits(max_file_bytes=99)
     with pytest.raises(LimitError, match="has 100 bytes, the limit is 99"):
         read_weights(tmp_path / "net.pth")

@@ -19,6 +19,7 @@ ROOT = PACKAGE.parent
 LEVELS = (
     {"errors", "data"},
     {"settings", "spec", "preprocess"},
+    {"limits"},
     {"ops"},
     {"graph", "memory", "door"},
     {"presets", "rows"},

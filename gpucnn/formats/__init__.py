@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
-from .limit import check_limit
+from ..limits import check_limit
 
 __all__ = ["read_weights"]
 
@@ -45,7 +45,7 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]
     ModelError
         There is no such file, it is broken, or it is none of these.
     LimitError
-        The file or its tensors exceed ``GPUCNN_MAX_WEIGHT_BYTES``.
+        The file exceeds ``GPUCNN_MAX_FILE_BYTES``, or its tensors ``GPUCNN_MAX_WEIGHT_BYTES``.
     """
     path = Path(path)
     size, head = _look(path)
@@ -70,7 +70,7 @@ def _look(path: Path) -> tuple[int, bytes]:
         if path.exists() and not path.is_file():
             raise ModelError(f"{path}: is not a regular file, expected a file of weights: {_READABLE}")
         size = path.stat().st_size
-        check_limit(path, size, "the file has")
+        check_limit("file bytes", size, f"{path}: has {size} bytes")
         with open(path, "rb") as file:
             return size, file.read(512)
     except FileNotFoundError as error:

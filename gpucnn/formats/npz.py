@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..errors import ModelError
-from .limit import check_limit
+from ..limits import check_limit
 
 __all__ = ["read_npz"]
 
@@ -35,7 +35,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
-            check_limit(path, sum(info.file_size for info in members), "unpacked, the arrays take")
+            total = sum(info.file_size for info in members)
+            check_limit("weight bytes", total, f"{path}: unpacked, the arrays take {total} bytes")
             arrays = {}
             for info in members:
                 if not info.filename.endswith(_SUFFIX):

@@ -24,8 +24,8 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from ..errors import ModelError
+from ..limits import check_limit
 from .bfloat16 import widen_bfloat16
-from .limit import check_limit
 from .pickle_data import MAX_PICKLE_BYTES, PickleError, read_pickle
 
 __all__ = ["read_torch_checkpoint"]
@@ -298,7 +298,7 @@ def _check(path: Path, tensors: Mapping[str, _Tensor]) -> None:
         total += numel * max(4, tensor.storage.dtype.itemsize)
     # Tensors may be wide windows on one small storage, or small windows on storages that overlap: both sums count.
     total = max(total, sum(storage.nbytes for storage in {tensor.storage for tensor in tensors.values()}))
-    check_limit(path, total, "the tensors take")
+    check_limit("weight bytes", total, f"{path}: the tensors take {total} bytes")
 
 
 def _materialise(tensors: Mapping[str, _Tensor], byte_order: _ByteOrder, read_storage: _ReadStorage) -> dict[str, np.ndarray[Any, Any]]:

@@ -7,8 +7,8 @@ import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from ...errors import LimitError, ModelError
-from ...settings import settings
+from ...errors import ModelError
+from ...limits import check_limit
 
 __all__ = ["read_external"]
 
@@ -45,11 +45,7 @@ def read_external(tensor: Any, folder: Path | None, what: str) -> bytes:
         count = info.st_size - start if length is None else length
         if start > info.st_size or count < 0 or start + count > info.st_size:
             raise ModelError(f"{what}: asks for bytes {start} to {start + count} of {location!r}, which has {info.st_size}")
-        if count > settings().max_weight_bytes:
-            raise LimitError(
-                f"{what}: {count} bytes of {location!r}, the limit is {settings().max_weight_bytes}; "
-                "set GPUCNN_MAX_WEIGHT_BYTES to raise it"
-            )
+        check_limit("weight bytes", count, f"{what}: {count} bytes of {location!r}")
         file.seek(start)
         data = file.read(count)
     if len(data) != count:

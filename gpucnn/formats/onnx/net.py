@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import LimitError, ModelError
+from ...errors import ModelError
 from ...graph import Graph, Value
-from ...settings import settings
+from ...limits import check_limit
 from ...spec import Array
 from .document import OnnxFile, OnnxPort, parse_model
 from .recorder import Recorder, check_operators
@@ -85,7 +85,7 @@ def read_onnx(source: str | os.PathLike[str] | bytes | Any) -> OnnxNet:
     UnsupportedError
         It uses what gpucnn does not do; all of it is named.
     LimitError
-        It is larger than ``GPUCNN_MAX_WEIGHT_BYTES``.
+        It exceeds ``GPUCNN_MAX_FILE_BYTES``, or its tensors or what is computed of them exceed ``GPUCNN_MAX_WEIGHT_BYTES``.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -111,10 +111,7 @@ def _read(path: Path) -> bytes:
         if not path.is_file():
             raise ModelError(f"{path}: there is no such file" if not path.exists() else f"{path}: is not a regular file")
         size = path.stat().st_size
-        if size > settings().max_weight_bytes:
-            raise LimitError(
-                f"{path}: has {size} bytes, the limit is {settings().max_weight_bytes}; set GPUCNN_MAX_WEIGHT_BYTES to raise it"
-            )
+        check_limit("file bytes", size, f"{path}: has {size} bytes")
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,8 @@ import numpy as np
 
 from ...errors import GpucnnError, LimitError, ModelError, ShapeError, UnsupportedError
 from ...graph import Graph, NeedsValues, Value
+from ...limits import check_limit
 from ...ops import Cast, Op
-from ...settings import settings
 from ...spec import Array
 from .document import OnnxFile, OnnxFunction, OnnxGraph, OnnxNode
 from .registry import NewestOpset, find, first_opset
@@ -96,9 +97,8 @@ class Recorder:
 
     def allow(self, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
         """Raise unless a constant of this size may be made."""
-        nbytes, limit = int(np.prod([int(s) for s in shape], dtype=object)) * dtype.itemsize, settings().max_weight_bytes
-        if nbytes > limit:
-            raise LimitError(f"a constant of {nbytes} bytes would be made, the limit is {limit}; set GPUCNN_MAX_WEIGHT_BYTES to raise it")
+        nbytes = math.prod(int(s) for s in shape) * dtype.itemsize
+        check_limit("weight bytes", nbytes, f"a constant of {nbytes} bytes would be made")
 
     def branch(self, graph: OnnxGraph) -> tuple[Value, ...]:
         """Record a subgraph in place; it sees the values around it."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import LimitError, ModelError
-from ...settings import settings
+from ...errors import ModelError
+from ...limits import check_limit
 from ..bfloat16 import widen_bfloat16
 
 __all__ = ["ELEMENT_TYPES", "element_type", "file_type", "held_as", "to_array", "widened"]
@@ -86,11 +86,8 @@ def to_array(tensor: Any, what: str, raw: bytes | memoryview | None = None) -> B
     dtype = element_type(tensor.data_type, what)
     if any(d < 0 for d in shape):
         raise ModelError(f"{what} has a negative size: {shape}")
-    size, limit = prod(shape), settings().max_weight_bytes
-    if size * dtype.itemsize > limit:
-        raise LimitError(
-            f"{what} declares {size * dtype.itemsize} bytes ({shape}), the limit is {limit}; set GPUCNN_MAX_WEIGHT_BYTES to raise it"
-        )
+    size = prod(shape)
+    check_limit("weight bytes", size * dtype.itemsize, f"{what} declares {size * dtype.itemsize} bytes ({shape})")
     name = ELEMENT_TYPES[tensor.data_type]
     if raw is None and tensor.HasField("raw_data"):
         raw = tensor.raw_data
