@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from .errors import GpucnnError, ShapeError
-from .limits import check_limit
 from .ops import Binary, MatMul, Op, Order, Unary, number_as, subscript
 from .spec import Array, Spec, spec_of
 
@@ -187,11 +186,6 @@ class NeedsValues(Exception):  # noqa: N818  # a request to whoever records, not
         self.names = names
 
 
-def _check_size(spec: Spec, maker: str) -> None:
-    """Here nothing is allocated yet: a net may ask for a padding of a billion pixels in a few bytes."""
-    check_limit("elements", spec.size, f"{maker}: {spec} has {spec.size} elements")
-
-
 class Graph:
     """Values, and the nodes between them in an order in which they can run.
 
@@ -229,7 +223,6 @@ class Graph:
 
     def input(self, name: str, spec: Spec, order: Order = "logical") -> Value:
         """Add an input."""
-        _check_size(spec, f"input {name!r}")
         value = Value(self, self._unique(name), spec)
         value.order = order
         self.inputs[name] = value
@@ -260,8 +253,6 @@ class Graph:
             if v is not None and v.graph is not self:
                 raise GpucnnError(f"{op.name}: value {v.name!r} belongs to another recording; pass it in as an input instead")
         specs = op.infer(*(None if v is None else v.spec for v in values))
-        for spec in specs:
-            _check_size(spec, name or self._scoped(op))
         label = self._unique(name or self._scoped(op))
         node = Node(op, values, (), label, self._scopes[-1])
         node.outputs = tuple(

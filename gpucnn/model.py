@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from . import nn
+from .capacity import check_room, replicas_with_room
 from .device import choose_device
 from .door import Dims, Door, Port, width_of
 from .engine import CpuEngine, Way, make_engine
@@ -346,7 +347,7 @@ class Model:
                         rows = next(iter(plan.graph.inputs.values())).shape[0] if splits else None
                         if rows is not None and any(v.shape[:1] != (rows,) for v in plan.graph.outputs.values()):
                             rows = None  # a layer of a net that takes one image: it is given as it is
-                        self._runners[key] = Runner(plan, rows, way.replicas, self._engine.pool)
+                        self._runners[key] = Runner(plan, rows, replicas_with_room(way, plan), self._engine.pool)
                 except NeedsValues as request:
                     self._by_value |= request.names
                     continue
@@ -368,13 +369,22 @@ class Model:
         batch = way.batch
         while True:
             cut = {k: (batch, *s[1:]) for k, s in shapes.items()} if splits else shapes
-            graph = self._trace(cut, wanted, values)
-            plan = compile_graph(graph, way.backend, packed=self._packed, passes=self._engine.passes)
+            plan = self._compiled(way, cut, wanted, values)
             limit = way.backend.arena_limit()
             if limit is None or plan.arena_bytes <= limit or batch == 1 or not splits:
-                return plan
+                break
             batch //= 2
             _log.info("%s: %d images at once would take %d MiB; planning for %d", self.name, 2 * batch, plan.arena_bytes >> 20, batch)
+        if plan.arena_bytes > way.backend.free_memory():
+            self._runners.clear()  # the arenas of other shapes
+        check_room(self.name, way, plan, splits, lambda n: self._compiled(way, {k: (n, *s[1:]) for k, s in cut.items()}, wanted, values))
+        return plan
+
+    def _compiled(
+        self, way: Way, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None, values: Mapping[str, Array]
+    ) -> Plan:
+        graph = self._trace(shapes, wanted, values)
+        return compile_graph(graph, way.backend, packed=self._packed, passes=self._engine.passes)
 
     def plan(self, batch: int | None = None, *, throughput: bool = True) -> Plan:
         """Return the plan for inputs of the declared size: what ``describe`` shows.

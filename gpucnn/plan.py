@@ -12,6 +12,7 @@ import numpy as np
 from .backends.base import Backend, Call, Impl, Packed, Reference
 from .errors import GpucnnError, UnsupportedError
 from .graph import Graph, Node, Value
+from .limits import check_limit
 from .memory import Lifetime, plan_arena
 from .ops import Concat, Flatten, Identity, Op, Reorder, Reshape, Slice, Transpose
 from .passes import PASSES, Pass, WhereSupported
@@ -213,9 +214,12 @@ def compile(
     ------
     UnsupportedError
         A step would run by the reference and ``GPUCNN_STRICT`` forbids it.
+    LimitError
+        A value would have more elements than ``GPUCNN_MAX_ELEMENTS``.
     """
     with np.errstate(all="ignore"):  # weights may be anything, and become infinite or NaN where they are folded and packed
         graph.prune()
+        _check_sizes(graph)
         for one in passes:
             if isinstance(one, WhereSupported):
                 one.run(graph, lambda op, *specs: candidates(backend, op, *specs)[0] is not REFERENCE)
@@ -235,6 +239,12 @@ def compile(
                 )
             steps.append(Step(node, impl, _pack(backend, impl, node, store), impl.workspace(node.op, *node.specs)))
     return _lay_out(backend, graph, steps)
+
+
+def _check_sizes(graph: Graph) -> None:
+    """Nothing is allocated yet, and a net may ask for a padding of a billion pixels in a few bytes."""
+    for value in (*graph.inputs.values(), *(v for node in graph.nodes for v in node.outputs)):
+        check_limit("elements", value.spec.size, f"{value.name}: {value.spec} has {value.spec.size} elements")
 
 
 def _is_free(graph: Graph, node: Node) -> bool:
@@ -334,12 +344,17 @@ def _eager_backend() -> Backend:
     return CpuBackend()
 
 
+def _native(array: Array) -> Array:
+    """The array in this machine's byte order; files have others, and so have arrays read from them."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
 def evaluate(op: Op, *inputs: Any) -> tuple[Array, ...]:
     """Compute one op now. Arrays are left as they are; the results are fresh.
 
     NumPy arrays, and what NumPy makes an array of, are computed on the CPU.
     """
-    arrays = [None if a is None else np.asarray(a) for a in inputs]
+    arrays = [None if a is None else _native(np.asarray(a)) for a in inputs]
     specs = [None if a is None else spec_of(a) for a in arrays]
     op.infer(*specs)
     graph = Graph()

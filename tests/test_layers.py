@@ -19,7 +19,7 @@ ROOT = PACKAGE.parent
 LEVELS = (
     {"errors", "data"},
     {"settings", "spec", "preprocess"},
-    {"limits"},
+    {"limits", "host_memory"},
     {"ops"},
     {"graph", "memory", "door"},
     {"presets", "rows"},
@@ -29,6 +29,7 @@ LEVELS = (
     {"filters", "nn"},
     {"zoo"},
     {"engine", "scorer"},
+    {"capacity"},
     {"model"},
     {"from_onnx"},
     {"loader", "images"},

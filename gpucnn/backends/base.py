@@ -162,7 +162,11 @@ class Backend(Protocol):
         ...
 
     def arena_limit(self) -> int | None:
-        """Most bytes that an arena may take; None where there is no saying."""
+        """Most bytes that an arena may take before the batch is made smaller for it; None where that is never done."""
+        ...
+
+    def free_memory(self) -> int:
+        """Bytes that an arena could take now."""
         ...
 
     def sequence(self, calls: Sequence[tuple[Call, bool]]) -> Call:

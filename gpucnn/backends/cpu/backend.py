@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from math import gcd
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ...errors import ShapeError
+from ...errors import LimitError, ShapeError
+from ...host_memory import check_host_memory, free_host_memory, size_text
 from ...ops import Op
 from ...spec import Array, Spec
 from ..base import Call, Impl, Tenant, in_order
@@ -22,6 +23,17 @@ __all__ = ["CpuBackend", "Scratch"]
 
 _TELLING = 1e30  # weights up to here give finite products
 _LINE = 64  # bytes of a cache line
+_LESS = "use smaller batches, or smaller images"
+
+
+def _taken(make: Callable[[Any, Any], Array], shape: int | tuple[int, ...], dtype: Any) -> Array:
+    """Fresh memory, where there is enough."""
+    nbytes = prod((shape,) if isinstance(shape, int) else shape) * np.dtype(dtype).itemsize
+    check_host_memory(nbytes, "cpu", _LESS)
+    try:
+        return make(shape, dtype)
+    except MemoryError:  # the system's own word
+        raise LimitError(f"cpu: {size_text(nbytes)} of memory cannot be had; {_LESS}") from None
 
 
 class CpuBackend:
@@ -50,7 +62,7 @@ class CpuBackend:
 
     def allocate(self, nbytes: int) -> Array:
         """Zeroed flat uint8 memory that starts on a cache line (pages come into being when they are first written)."""
-        raw = np.zeros(nbytes + _LINE, np.uint8)
+        raw: Array = _taken(np.zeros, nbytes + _LINE, np.uint8)
         start = -raw.ctypes.data % _LINE
         return raw[start : start + nbytes]
 
@@ -62,8 +74,12 @@ class CpuBackend:
         """Nothing: an arena is never shared."""
 
     def arena_limit(self) -> int | None:
-        """None: batches are small here."""
+        """None: batches are small here, and a smaller one may give other bits."""
         return None
+
+    def free_memory(self) -> int:
+        """Bytes of the host's memory."""
+        return free_host_memory()
 
     def view(self, memory: Array, offset: int, spec: Spec, strides: tuple[int, ...]) -> Array:
         """An array inside ``memory``."""
@@ -85,7 +101,7 @@ class CpuBackend:
 
     def result(self, spec: Spec, inputs: Iterable[Array]) -> Array:
         """Fresh memory."""
-        return np.empty(spec.shape, spec.dtype)
+        return _taken(np.empty, spec.shape, spec.dtype)
 
     def write(self, target: Array, source: Array) -> None:
         """Copy, whatever the order in memory."""

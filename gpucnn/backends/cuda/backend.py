@@ -88,9 +88,13 @@ class CudaBackend:
         self._tenants.add(tenant)
 
     def arena_limit(self) -> int:
-        """Bytes: most of what is free, with the arena that is there."""
+        """Bytes: most of what is free."""
+        return int(_ARENA_SHARE * self.free_memory())
+
+    def free_memory(self) -> int:
+        """Bytes that are free, and those of the arena that is there."""
         held = 0 if self._arena is None else int(self._arena.nbytes)
-        return int(_ARENA_SHARE * (self.driver.free_memory() + held))
+        return self.driver.free_memory() + held
 
     def view(self, memory: Array, offset: int, spec: Spec, strides: tuple[int, ...]) -> Array:
         """An array inside ``memory``."""
