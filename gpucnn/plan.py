@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -244,7 +245,8 @@ def compile(
 def _check_sizes(graph: Graph) -> None:
     """Nothing is allocated yet, and a net may ask for a padding of a billion pixels in a few bytes."""
     for value in (*graph.inputs.values(), *(v for node in graph.nodes for v in node.outputs)):
-        check_limit("elements", value.spec.size, f"{value.name}: {value.spec} has {value.spec.size} elements")
+        elements = prod(size or 1 for size in value.shape)  # of no images too: what has no elements still has strides
+        check_limit("elements", elements, f"{value.name}: {value.spec} has {elements} elements")
 
 
 def _is_free(graph: Graph, node: Node) -> bool:

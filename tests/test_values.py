@@ -11,7 +11,7 @@ from cases import CASES, Case
 import gpucnn
 from gpucnn import functional as F
 from gpucnn import nn, plan, zoo
-from gpucnn.errors import LimitError, ShapeError
+from gpucnn.errors import GpucnnError, LimitError, ShapeError
 
 
 def _every_second(a: np.ndarray) -> np.ndarray:
@@ -173,3 +173,48 @@ def test_a_model_refuses_what_is_not_floating_point_and_says_what_to_do(dtype):
         x = np.ones((1, 1, 2, 2)).astype(dtype)
         with pytest.raises(ShapeError, match=r"input 'input' must be float32 .*, got 1×1×2×2 .*; .*astype\('float32'\)"):
             model(x)
+
+
+# ---- numbers that no net has ------------------------------------------------------------------------------------------
+
+ABSURD = [2**31, 10**10, 2**62, 2**63, 2**64, 10**30]
+SMALL, KERNEL = np.ones((1, 2, 8, 8), np.float32), np.ones((2, 2, 3, 3), np.float32)
+CALLS = {
+    "conv stride": lambda n: F.conv2d(SMALL, KERNEL, stride=n),
+    "conv padding": lambda n: F.conv2d(SMALL, KERNEL, padding=n),
+    "conv padding and stride": lambda n: F.conv2d(SMALL, KERNEL, padding=n, stride=n),
+    "conv dilation": lambda n: F.conv2d(SMALL, KERNEL, dilation=n),
+    "conv dilation and padding": lambda n: F.conv2d(SMALL, KERNEL, dilation=n, padding=n),
+    "conv groups": lambda n: F.conv2d(SMALL, KERNEL, groups=n),
+    "transposed stride": lambda n: F.conv_transpose2d(SMALL, KERNEL, stride=n),
+    "transposed dilation": lambda n: F.conv_transpose2d(SMALL, KERNEL, dilation=n),
+    "transposed padding": lambda n: F.conv_transpose2d(SMALL, KERNEL, stride=n, padding=n, output_padding=1),
+    "max pool kernel": lambda n: F.max_pool2d(SMALL, n, padding=n // 2),
+    "max pool stride": lambda n: F.max_pool2d(SMALL, 2, stride=n),
+    "max pool dilation": lambda n: F.max_pool2d(SMALL, 2, dilation=n),
+    "avg pool kernel": lambda n: F.avg_pool2d(SMALL, n, padding=n // 2),
+    "lp pool kernel": lambda n: F.lp_pool2d(SMALL, 2.0, n),
+    "adaptive size": lambda n: F.adaptive_avg_pool2d(SMALL, (n, 1)),
+    "interpolate size": lambda n: F.interpolate(SMALL, size=(n, 1)),
+    "interpolate factor": lambda n: F.interpolate(SMALL, scale_factor=float(n)),
+    "pad": lambda n: F.pad(SMALL, (n, 0)),
+    "pad and cut": lambda n: F.pad(SMALL, (-n, n)),
+    "cut": lambda n: F.pad(SMALL, (-n, 0)),
+    "reshape": lambda n: F.reshape(SMALL, (n, -1)),
+    "reshape of nothing": lambda n: F.reshape(SMALL[:0], (n, 0, n)),
+    "tile": lambda n: F.tile(SMALL, (n, 1, 1, 1)),
+    "pixel shuffle": lambda n: F.pixel_shuffle(SMALL, n),
+    "group norm": lambda n: F.group_norm(SMALL, n),
+    "pixel unshuffle": lambda n: F.pixel_unshuffle(SMALL, n),
+    "topk": lambda n: F.topk(SMALL, n),
+    "cumsum": lambda n: F.cumsum(SMALL, n),
+    "one hot": lambda n: F.one_hot(np.array([1]), n),
+}
+
+
+@pytest.mark.parametrize("number", ABSURD)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_absurd_numbers_end_in_an_error_of_ours(call, number):
+    with pytest.raises(GpucnnError) as caught:
+        call(number)
+    assert caught.value.__cause__ is None

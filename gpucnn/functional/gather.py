@@ -8,6 +8,8 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..graph import Value
+from ..host_memory import check_host_memory
+from ..limits import check_limit
 from ..ops import Expand, Flatten, Gather, GatherElements, GatherND
 from ..ops.base import normalise_dim
 from ..spec import shape_text
@@ -256,6 +258,8 @@ def one_hot(x: Any, num_classes: int) -> Any:
     ------
     ShapeError
         ``num_classes`` is below 1, or a number is out of range.
+    LimitError
+        ``num_classes`` is so large that its square exceeds ``GPUCNN_MAX_ELEMENTS``, or memory.
 
     Notes
     -----
@@ -275,6 +279,8 @@ def one_hot(x: Any, num_classes: int) -> Any:
         x = where(lt(x, 0), np.int64(count), cast(x, np.int64))
     elif dtype_of(x).kind in "iu" and not 0 <= np.min(x, initial=0) <= np.max(x, initial=0) < count:
         raise ShapeError(f"one_hot: x must lie in [0, {count - 1}], got {np.min(x)} to {np.max(x)}")
+    check_limit("elements", count * count, f"one_hot: the rows to choose from, {count}×{count}, have {count * count} elements")
+    check_host_memory(8 * count * count, "one_hot", "use fewer classes")
     return apply_op(Gather(0), np.eye(count, dtype=np.int64), x)[0]
 
 
