@@ -157,10 +157,12 @@ def _architecture(
     activation: str = "auto",
 ) -> Model:
     entry = zoo.entry(name)
+    given = zoo.weights_for(entry, weights)
     try:
-        net = zoo.create(name, weights=weights, num_classes=num_classes)
+        net = zoo.create(name, weights=given, num_classes=num_classes)
     except ModelError as error:
         raise ModelError(f"{origin}: {error}" if origin not in str(error) else str(error)) from error
+    origin = str(given._replace(source=origin))
     record = preprocess or own or entry.preprocess
     spec = Spec((1, entry.in_channels, *record.size), np.dtype(np.float32))
     record_net = recorder(net)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import math
-import zipfile
-import zlib
+from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import ModelError
 from ..limits import check_limit
+from .archive import Archive
+from .elements import check_shape, elements
 
 __all__ = ["read_npz"]
 
 _SUFFIX = ".npy"
+_MAGIC = b"\x93NUMPY"
 _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_MOST_HEADER_BYTES = 10_012  # a magic of 8 bytes, a length, and what NumPy takes of the header itself
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -32,37 +34,36 @@ def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     LimitError
         The arrays together exceed ``GPUCNN_MAX_WEIGHT_BYTES``.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir()]
-            total = sum(info.file_size for info in members)
-            check_limit("weight bytes", total, f"{path}: unpacked, the arrays take {total} bytes")
-            arrays = {}
-            for info in members:
-                if not info.filename.endswith(_SUFFIX):
-                    raise ModelError(f"{path}: the member {info.filename!r} is not an array ({_SUFFIX})")
-                with archive.open(info) as member:
-                    arrays[info.filename[: -len(_SUFFIX)]] = _read_array(member, info)
-            return arrays
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"{path}: the NumPy archive cannot be read: {error}") from error
+    with open(path, "rb") as file:
+        archive = Archive(path, file)
+        total = sum(info.file_size for info in archive.members.values())
+        check_limit("weight bytes", total, f"{path}: unpacked, the arrays take {total} bytes")
+        arrays = {}
+        for name in archive.members:
+            if not name.endswith(_SUFFIX):
+                raise ModelError(f"{path}: the member {name!r} is not an array ({_SUFFIX})")
+            arrays[name[: -len(_SUFFIX)]] = _read_array(archive, name, f"{path}: array {name!r}")
+        return arrays
 
 
-def _read_array(member: IO[bytes], info: zipfile.ZipInfo) -> np.ndarray[Any, Any]:
-    version = np.lib.format.read_magic(member)
+def _read_array(archive: Archive, name: str, what: str) -> np.ndarray[Any, Any]:
+    size = archive.member(name).file_size
+    head = BytesIO(archive.take(name, min(size, _MOST_HEADER_BYTES)))
+    magic = head.read(8)
+    if not magic.startswith(_MAGIC) or len(magic) < 8:
+        raise ModelError(f"{what} does not begin as one (with \\x93NUMPY)")
+    version = (magic[6], magic[7])
     if version not in _HEADER_READERS:
-        raise ValueError(f"array {info.filename!r}: format {version} is not one of numbers (1.0, 2.0)")
+        raise ModelError(f"{what}: format {version} is not one of numbers (1.0, 2.0)")
     try:
-        shape, fortran_order, dtype = _HEADER_READERS[version](member)
-    except Exception as error:  # NumPy parses it as Python source, and lets through whatever its parsers raise
-        raise ValueError(f"array {info.filename!r}: broken header ({type(error).__name__})") from error
+        shape, fortran_order, dtype = _HEADER_READERS[version](head)
+    except Exception as error:  # NumPy parses it as Python source, and lets through whatever Python's parser raises
+        raise ModelError(f"{what}: broken header ({type(error).__name__})") from None
     if dtype.kind not in "biuf":
-        raise ValueError(f"array {info.filename!r}: dtype {dtype} is not a number; pickled objects are never read")
-    nbytes, held = math.prod(shape) * dtype.itemsize, info.file_size - member.tell()
-    if min(shape, default=0) < 0 or nbytes != held:
-        raise ValueError(f"array {info.filename!r}: shape {shape} takes {nbytes} bytes, the file holds {held}")
-    data = member.read(nbytes)
-    if len(data) != nbytes:
-        raise ValueError(f"array {info.filename!r}: ends early")
-    array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
+        raise ModelError(f"{what}: dtype {dtype} is not a number; pickled objects are never read")
+    start = head.tell()
+    nbytes = check_shape(what, shape, dtype.itemsize)
+    if nbytes != size - start:
+        raise ModelError(f"{what}: shape {shape} takes {nbytes} bytes, the file holds {size - start}")
+    array = elements(what, memoryview(archive.take(name, size))[start:], dtype, shape, bool(fortran_order))
     return array.astype(dtype.newbyteorder("="), copy=False)

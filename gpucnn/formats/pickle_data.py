@@ -15,16 +15,46 @@ from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from typing import Any
 
-__all__ = ["MAX_PICKLE_BYTES", "PickleError", "read_pickle"]
+__all__ = ["MAX_PICKLE_BYTES", "PickleError", "UnknownNameError", "Unread", "read_pickle"]
 
 MAX_PICKLE_BYTES = 16 << 20
 """Longest pickle read. Tensors are stored outside it: the state dict of 1000 layers takes about 0.3 MB."""
+
+_MOST_STEPS = 2_000_000
+"""Opcodes run, of which a tensor takes 25; each may make an object of 60 bytes, and takes a microsecond."""
 
 _MARK = object()
 
 
 class PickleError(ValueError):
     """A pickle is broken, or asks for something that is not data."""
+
+
+class UnknownNameError(PickleError):
+    """A pickle names something that is not known.
+
+    Attributes
+    ----------
+    name : str
+    first : bool
+        Whether it is the first name in the pickle: then all of it is an object of that kind.
+    """
+
+    def __init__(self, name: str, first: bool) -> None:
+        super().__init__(f"the file calls for {name[:100]!r}, which is not a tensor; gpucnn never runs what a file names")
+        self.name, self.first = name, first
+
+
+class Unread:
+    """Stands for a harmless object that is no weight, such as the arguments of a training run: nothing of it is made.
+
+    Attributes
+    ----------
+    name : str
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 class _Function:
@@ -45,7 +75,8 @@ def read_pickle(
     ----------
     stream : BytesIO
     known : mapping of str to object
-        What may be named, as ``"module.name"``, and what stands for it. The pickle may call what is callable.
+        What may be named, as ``"module.name"``, and what stands for it. The pickle may call what is callable, with any number of
+        arguments of any kind. What an `Unread` makes is that again.
     persistent : callable, optional
         Turns a persistent id, as ``torch.save`` writes for a storage, into a value.
 
@@ -58,114 +89,146 @@ def read_pickle(
     ------
     PickleError
     """
-    try:
-        return _run(stream, known, persistent)
-    except PickleError:
-        raise
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
-        raise PickleError(f"the pickle is truncated or broken ({error})") from error
-
-
-def _run(stream: BytesIO, known: Mapping[str, Any], persistent: Callable[[Any], Any] | None) -> Any:
-    stack: list[Any] = []
+    stack = _Stack()
     memo: dict[int, Any] = {}
-
-    def pop_to_mark() -> list[Any]:
-        start = len(stack) - 1
-        while stack[start] is not _MARK:  # an IndexError if there is none
-            start -= 1
-        items = stack[start + 1 :]
-        del stack[start:]
-        return items
-
-    steps: Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]] = pickletools.genops(stream)
-    for opcode, arg, _ in steps:
-        match opcode.name:
+    names = 0
+    for opcode, arg in _opcodes(stream):
+        match opcode:
             case "PROTO" | "FRAME":
                 pass
             case "STOP":
                 return stack.pop()
             case "MARK":
-                stack.append(_MARK)
+                stack.push(_MARK)
             case "POP":
                 stack.pop()
 
             case "NONE":
-                stack.append(None)
+                stack.push(None)
             case "NEWTRUE":
-                stack.append(True)
+                stack.push(True)
             case "NEWFALSE":
-                stack.append(False)
+                stack.push(False)
             case (
                 "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT"
                 | "BINUNICODE" | "SHORT_BINUNICODE" | "BINSTRING" | "SHORT_BINSTRING" | "BINBYTES" | "SHORT_BINBYTES"
             ):  # fmt: skip
-                stack.append(arg)
+                stack.push(arg)
 
             case "EMPTY_TUPLE":
-                stack.append(())
+                stack.push(())
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                count = int(opcode.name[-1])
-                stack[-count:] = [tuple(_top(stack, count))]
+                stack.push(tuple(stack.pop_many(int(opcode[-1]))))
             case "TUPLE":
-                stack.append(tuple(pop_to_mark()))
+                stack.push(tuple(stack.pop_to_mark()))
             case "EMPTY_LIST":
-                stack.append([])
+                stack.push([])
             case "APPEND":
                 item = stack.pop()
-                _expect(stack[-1], list).append(item)
+                _extend(stack.top(), [item])
             case "APPENDS":
-                items = pop_to_mark()
-                _expect(stack[-1], list).extend(items)
+                items = stack.pop_to_mark()
+                _extend(stack.top(), items)
             case "EMPTY_DICT":
-                stack.append({})
+                stack.push({})
             case "SETITEM":
-                pair = _top(stack, 2)
-                del stack[-2:]
-                _set_items(stack[-1], pair)
+                pair = stack.pop_many(2)
+                _set_items(stack.top(), pair)
             case "SETITEMS":
-                items = pop_to_mark()
-                _set_items(stack[-1], items)
+                items = stack.pop_to_mark()
+                _set_items(stack.top(), items)
 
             case "BINPUT" | "LONG_BINPUT":
-                memo[arg] = stack[-1]
+                memo[arg] = stack.top()
             case "MEMOIZE":
-                memo[len(memo)] = stack[-1]
+                memo[len(memo)] = stack.top()
             case "BINGET" | "LONG_BINGET":
-                stack.append(memo[arg])
+                if arg not in memo:
+                    raise PickleError(f"the pickle is broken (it remembers nothing under {arg})")
+                stack.push(memo[arg])
 
             case "GLOBAL":
-                stack.append(_look_up(arg.replace(" ", "."), known))
+                stack.push(_look_up(arg.replace(" ", "."), known, not names))
+                names += 1
             case "STACK_GLOBAL":
-                module, name = (_expect(part, str) for part in _top(stack, 2))
-                stack[-2:] = [_look_up(f"{module}.{name}", known)]
-            case "REDUCE":
+                module, name = (_expect(part, str) for part in stack.pop_many(2))
+                stack.push(_look_up(f"{module}.{name}", known, not names))
+                names += 1
+            case "REDUCE" | "NEWOBJ":
                 arguments = _expect(stack.pop(), tuple)
-                stack.append(_expect(stack.pop(), _Function).function(*arguments))
+                made_by = stack.pop()
+                if not isinstance(made_by, Unread):
+                    if opcode == "NEWOBJ":
+                        raise PickleError("the pickle makes an object of a class, which no tensor is")
+                    made_by = _expect(made_by, _Function).function(*arguments)
+                stack.push(made_by)
             case "BUILD":
                 # OrderedDict attributes, such as the `_metadata` of a state dict: nothing that a tensor needs.
                 stack.pop()
-                _expect(stack[-1], dict)
+                if not isinstance(stack.top(), Unread):
+                    _expect(stack.top(), dict)
             case "BINPERSID":
                 if persistent is None:
                     raise PickleError("the pickle refers to a storage where none can be")
-                stack.append(persistent(stack.pop()))
+                stack.push(persistent(stack.pop()))
 
             case name:
                 raise PickleError(f"the pickle uses the opcode {name}, which no tensor needs")
-    raise PickleError("the pickle has no end")
+    raise PickleError("the pickle is truncated (it has no end)")
 
 
-def _look_up(name: str, known: Mapping[str, Any]) -> Any:
+def _opcodes(stream: BytesIO) -> Iterator[tuple[str, Any]]:
+    """Names and arguments of the opcodes, as Python's own disassembler finds them; it neither looks up nor runs anything."""
+    steps = pickletools.genops(stream)
+    for _ in range(_MOST_STEPS):
+        try:
+            opcode, arg, _ = next(steps)
+        except StopIteration:
+            return
+        except ValueError as error:  # the disassembler's own word
+            raise PickleError(f"the pickle is truncated or broken ({error})") from None
+        yield opcode.name, arg
+    raise PickleError(f"the pickle has more than {_MOST_STEPS} opcodes, which no weights need")
+
+
+class _Stack:
+    """What the machine works on; asking for more than there is, is the pickle's fault."""
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+
+    def push(self, item: Any) -> None:
+        self._items.append(item)
+
+    def top(self) -> Any:
+        if not self._items:
+            raise PickleError("the pickle is broken (stack underflow)")
+        return self._items[-1]
+
+    def pop(self) -> Any:
+        self.top()
+        return self._items.pop()
+
+    def pop_many(self, count: int) -> list[Any]:
+        if len(self._items) < count:
+            raise PickleError("the pickle is broken (stack underflow)")
+        items = self._items[-count:]
+        del self._items[-count:]
+        return items
+
+    def pop_to_mark(self) -> list[Any]:
+        for start in range(len(self._items) - 1, -1, -1):
+            if self._items[start] is _MARK:
+                items = self._items[start + 1 :]
+                del self._items[start:]
+                return items
+        raise PickleError("the pickle is broken (no mark)")
+
+
+def _look_up(name: str, known: Mapping[str, Any], first: bool) -> Any:
     if name not in known:
-        raise PickleError(f"the file calls for {name[:100]!r}, which is not a tensor; gpucnn never runs what a file names")
+        raise UnknownNameError(name, first)
     return _Function(known[name]) if callable(known[name]) else known[name]
-
-
-def _top(stack: list[Any], count: int) -> list[Any]:
-    if len(stack) < count:
-        raise PickleError("the pickle is broken (stack underflow)")
-    return stack[-count:]
 
 
 def _expect(value: Any, kind: type) -> Any:
@@ -174,12 +237,19 @@ def _expect(value: Any, kind: type) -> Any:
     return value
 
 
+def _extend(target: Any, items: list[Any]) -> None:
+    if not isinstance(target, Unread):
+        _expect(target, list).extend(items)
+
+
 def _set_items(target: Any, items: list[Any]) -> None:
+    if isinstance(target, Unread):
+        return
     table = _expect(target, dict)
     if len(items) % 2:
         raise PickleError("the pickle is broken (a key without a value)")
     for key, value in zip(items[::2], items[1::2]):
-        # Hashing a nest of shared tuples can take for ever, and no checkpoint has such keys.
-        if not isinstance(key, str | int | float | bytes | None):
-            raise PickleError(f"a dict has a {type(key).__name__} as key")
+        # No checkpoint has other keys; hashing a nest of shared tuples can take for ever, and large numbers can be chosen to collide.
+        if not isinstance(key, str | int | bytes | None) or (isinstance(key, int) and abs(key) >> 60):
+            raise PickleError(f"a dict has a {type(key).__name__} as key" + (" beyond 60 bits" if isinstance(key, int) else ""))
         table[key] = value

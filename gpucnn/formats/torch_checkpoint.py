@@ -10,13 +10,11 @@ Source: ``torch/serialization.py`` and ``torch/_utils.py`` describe the formats;
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import sys
-import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -25,16 +23,17 @@ import numpy as np
 
 from ..errors import ModelError
 from ..limits import check_limit
+from .archive import Archive
 from .bfloat16 import widen_bfloat16
-from .pickle_data import MAX_PICKLE_BYTES, PickleError, read_pickle
+from .elements import check_shape
+from .pickle_data import MAX_PICKLE_BYTES, PickleError, UnknownNameError, Unread, read_pickle
+from .state_dict import NESTS, nested, without_wrappers
 
 __all__ = ["read_torch_checkpoint"]
 
-_log = logging.getLogger("gpucnn")
-
 _LEGACY_MAGIC, _LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
-_RESAVE = "; in PyTorch, save the tensors alone: torch.save(net.state_dict(), 'weights.pth')"
+_SAVE = "in PyTorch, save the tensors alone: torch.save(net.state_dict(), 'weights.pth')"
 
 _DTYPES: dict[str, str] = {
     "DoubleStorage": "f8",
@@ -47,10 +46,30 @@ _DTYPES: dict[str, str] = {
     "CharStorage": "i1",
     "ByteStorage": "u1",
     "BoolStorage": "?",
+    "UntypedStorage": "u1",  # bytes, of which the tensor knows the type
+    "uint16": "u2",
+    "uint32": "u4",
+    "uint64": "u8",
 }
 
-_NESTS = ("state_dict", "model_state_dict", "model", "net")
-_PREFIXES = ("module.", "_orig_mod.")
+_UNREAD = (
+    "argparse.Namespace",
+    "collections.Counter",
+    "collections.defaultdict",
+    "datetime.datetime",
+    "datetime.timedelta",
+    "numpy.core.multiarray._reconstruct",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray._reconstruct",
+    "numpy._core.multiarray.scalar",
+    "numpy.dtype",
+    "numpy.ndarray",
+    "pathlib.Path",
+    "pathlib.PosixPath",
+    "pathlib.WindowsPath",
+    "torch.device",
+)
+"""What training programs save beside the weights. These names stand for nothing: neither they nor their arguments are looked at."""
 
 
 @dataclass(frozen=True)
@@ -84,72 +103,121 @@ _ReadStorage = Callable[[_Storage], bytes]
 _ByteOrder = Literal["little", "big"]
 
 
-def read_torch_checkpoint(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Tensors of a PyTorch checkpoint, by name.
+def read_torch_checkpoint(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], tuple[str, ...]]:
+    """Tensors of a PyTorch checkpoint, by name, and what was undone to get at them.
 
     Parameters
     ----------
     path : Path
-        A file written by ``torch.save``: a state dict, or a training checkpoint that holds one under ``state_dict``,
-        ``model_state_dict``, ``model`` or ``net``. A prefix that every name got from ``DataParallel`` or
-        ``torch.compile`` is taken off.
+        A file written by ``torch.save``: a state dict, or a training checkpoint that holds one under one of `state_dict.NESTS`. A
+        prefix that every name got from ``DataParallel`` or ``torch.compile`` is taken off.
 
     Returns
     -------
     dict of str to array
         dtypes as stored; bfloat16 becomes float32.
+    notes : tuple of str
+        For people: ``"under 'model'"``, ``"prefix 'module.' taken off"``.
 
     Raises
     ------
     ModelError
-        The file is broken, is TorchScript, or names anything but tensors and plain containers.
+        The file is broken, is TorchScript or a whole model, or names anything but tensors and plain containers.
     LimitError
         The tensors together exceed ``GPUCNN_MAX_WEIGHT_BYTES``.
     """
     try:
         with open(path, "rb") as file:
             open_container = _open_zip if file.read(2) == b"PK" else _open_legacy
-            tree, byte_order, read_storage = open_container(file)
-            tensors = _strip_prefix(_find_state_dict(tree))
+            tree, byte_order, read_storage = open_container(path, file)
+            tensors, notes = _state_dict(tree)
+            tensors, prefixes = without_wrappers(tensors)
             _check(path, tensors)
-            return _materialise(tensors, byte_order, read_storage)
-    except PickleError as error:
-        raise ModelError(f"{path}: {error}{_RESAVE}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        reason = f"the checkpoint is truncated or broken ({error}); copy or download it again"
-        raise ModelError(f"{path}: {reason}") from error
+            return _materialise(tensors, byte_order, read_storage), notes + prefixes
+    except UnknownNameError as error:
+        raise ModelError(f"{path}: {error}; {_instead(path, error)}") from None
+    except PickleError as error:  # ours
+        raise ModelError(f"{path}: {error}") from None
+
+
+def _instead(path: Path, error: UnknownNameError) -> str:
+    """What to do about a file that holds something else."""
+    is_class = error.name.rsplit(".", 1)[-1][:1].isupper()
+    if is_class and (error.first or error.name.startswith("torch.nn.modules.")):
+        return (
+            "it seems to be a whole model, which is code as well as weights; if you trust whoever made it, in PyTorch: "
+            f"torch.save(torch.load({path.name!r}, weights_only=False).state_dict(), 'weights.pth')"
+        )
+    return _SAVE
 
 
 # ---- what the pickle may name ----------------------------------------------------------------------------------------
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> _Tensor:
-    """Stand for ``torch._utils._rebuild_tensor_v2``; gradients and hooks are not ours."""
-    sizes = [offset, *shape, *stride]
-    if not isinstance(storage, _Storage) or len(shape) != len(stride) or len(shape) > 32:
+def _tensor(*arguments: Any) -> _Tensor:
+    """Stand for ``torch._utils._rebuild_tensor_v2(storage, offset, shape, stride, …)``; gradients and hooks are not ours."""
+    if len(arguments) < 4:
+        raise PickleError("the pickle is broken (a tensor without storage, offset, shape and stride)")
+    storage, offset, shape, stride = arguments[:4]
+    if not isinstance(storage, _Storage) or not isinstance(shape, tuple) or not isinstance(stride, tuple):
         raise PickleError("the pickle is broken (not a tensor)")
-    if not all(type(size) is int and 0 <= size < 1 << 62 for size in sizes):
+    if len(shape) != len(stride) or len(shape) > 32 or not all(type(n) is int and 0 <= n < 1 << 62 for n in (offset, *shape, *stride)):
         raise PickleError("a tensor has an impossible offset, shape or stride")
-    return _Tensor(storage, offset, tuple(shape), tuple(stride))
+    return _Tensor(storage, offset, shape, stride)
 
 
-def _parameter(tensor: _Tensor, *_: Any) -> _Tensor:
-    return tensor
+def _tensor_of_bytes(*arguments: Any) -> _Tensor:
+    """Stand for ``_rebuild_tensor_v3``, which says the type: ``(storage, offset, shape, stride, requires_grad, hooks, dtype, …)``."""
+    window = _tensor(*arguments)
+    kind = arguments[6] if len(arguments) > 6 else None
+    if window.storage.kind != "UntypedStorage" or not isinstance(kind, str) or kind not in _DTYPES:
+        raise PickleError("a tensor has a type of numbers that is not read")
+    return replace(window, storage=_Storage(window.storage.key, kind, window.storage.numel // np.dtype(_DTYPES[kind]).itemsize))
 
 
-def _plain_dict(pairs: Any = ()) -> dict[str, Any]:
+def _parameter(*arguments: Any) -> Any:
+    if not arguments or not isinstance(arguments[0], _Tensor):
+        raise PickleError("the pickle is broken (a parameter that is no tensor)")
+    return arguments[0]
+
+
+def _from_type(*arguments: Any) -> Any:
+    """Stand for ``torch._tensor._rebuild_from_type_v2(function, type, arguments, state)``: a tensor with attributes of its own."""
+    if len(arguments) < 3 or arguments[1] != "Tensor" or not isinstance(arguments[2], tuple):
+        raise PickleError("the pickle is broken (not a tensor)")
+    return _tensor(*arguments[2])
+
+
+def _plain_dict(*arguments: Any) -> dict[str, Any]:
+    pairs = arguments[0] if arguments else ()
+    if not isinstance(pairs, (list, tuple)) or not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
+        raise PickleError("an OrderedDict is made of something that is not pairs")
     if not all(isinstance(key, str) for key, _ in pairs):
         raise PickleError("an OrderedDict has a key that is not text")
     return dict(pairs)
 
 
+def _size(*arguments: Any) -> tuple[Any, ...]:
+    sizes = arguments[0] if arguments else ()
+    if not isinstance(sizes, (list, tuple)):
+        raise PickleError("the pickle is broken (a torch.Size that is no list)")
+    return tuple(sizes)
+
+
 _KNOWN: dict[str, Any] = {
     "collections.OrderedDict": _plain_dict,
-    "torch.Size": lambda sizes=(): tuple(sizes),
+    "torch.Size": _size,
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v3": _tensor_of_bytes,
     "torch._utils._rebuild_parameter": _parameter,
+    "torch._utils._rebuild_parameter_with_state": _parameter,
+    "torch._tensor._rebuild_from_type_v2": _from_type,
+    "torch.Tensor": "Tensor",
+    "torch.nn.parameter.Parameter": "Tensor",
+    "torch.storage.UntypedStorage": "UntypedStorage",
     **{f"torch.{kind}": kind for kind in _DTYPES},
+    **{name: Unread(name) for name in _UNREAD},
 }
 
 
@@ -157,7 +225,7 @@ def _storage(pid: Any) -> _Storage:
     """Turn the persistent id of a storage, ``("storage", kind, key, device, numel[, view])``, into a record."""
     match pid:
         case ("storage", str(kind), str(key), _, int(numel)) | ("storage", str(kind), str(key), _, int(numel), None):
-            if kind in _DTYPES and len(key) <= 255 and numel >= 0:
+            if kind in _DTYPES and len(key) <= 255 and 0 <= numel < 1 << 60:
                 return _Storage(key, kind, numel)
     raise PickleError("the pickle refers to something that is not a storage of a tensor")
 
@@ -165,47 +233,37 @@ def _storage(pid: Any) -> _Storage:
 # ---- the two containers ----------------------------------------------------------------------------------------------
 
 
-def _open_zip(file: BinaryIO) -> tuple[Any, _ByteOrder, _ReadStorage]:
-    archive = zipfile.ZipFile(file)
-    members = {info.filename: info for info in archive.infolist()}
-    pickles = [name for name in members if name == "data.pkl" or name.endswith("/data.pkl")]
+def _open_zip(path: Path, file: BinaryIO) -> tuple[Any, _ByteOrder, _ReadStorage]:
+    archive = Archive(path, file)
+    members = archive.members
     if any("/code/" in name or name.endswith("constants.pkl") for name in members):
-        raise PickleError(
-            "the file is TorchScript, a program with its weights; to run the program, export it in PyTorch: "
-            "torch.onnx.export(torch.jit.load(file), example_input, 'net.onnx')"
+        raise ModelError(
+            f"{path}: the file is TorchScript, a program with its weights; to run the program, export it in PyTorch: "
+            f"torch.onnx.export(torch.jit.load({path.name!r}), example_input, 'net.onnx')"
         )
+    if any(name.endswith(("serialized_exported_program.json", "models/model.json", ".format")) for name in members):
+        raise ModelError(
+            f"{path}: the file is an exported program; to have its weights, in PyTorch: "
+            f"torch.save(torch.export.load({path.name!r}).state_dict, 'weights.pth')"
+        )
+    pickles = [name for name in members if name == "data.pkl" or name.endswith("/data.pkl")]
     if len(pickles) != 1:
-        raise PickleError(f"the file is a zip with {len(pickles)} members 'data.pkl', expected one: not a state dict")
+        raise ModelError(f"{path}: the file is a zip with {len(pickles)} members 'data.pkl', expected one: not a state dict; {_SAVE}")
     root = pickles[0][: -len("data.pkl")]
-    file_bytes = os.fstat(file.fileno()).st_size
 
-    def read(name: str, nbytes: int) -> bytes:
-        info = members.get(name)
-        if info is None:
-            raise PickleError(f"the checkpoint has no member {name!r}")
-        # torch.save stores members as they are, so a member is never longer than the file, whatever it declares.
-        if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-            raise PickleError(f"the member {name!r} is compressed, which torch.save never does")
-        if nbytes > info.file_size or info.file_size > file_bytes:
-            raise PickleError(f"the member {name!r} has {info.file_size} bytes, expected {nbytes}")
-        with archive.open(info) as member:
-            data = member.read(nbytes)
-            if len(data) != nbytes:
-                raise EOFError(f"the member {name!r} ends early")
-            return data
+    def read_storage(storage: _Storage) -> bytes:
+        name = f"{root}data/{storage.key}"
+        if archive.member(name).compress_type:
+            # torch.save stores members as they are, so that a member is never longer than the file, whatever it declares.
+            raise ModelError(f"{path}: the member {name!r} is compressed, which torch.save never does")
+        return archive.take(name, storage.nbytes)
 
-    def read_all(name: str, limit: int) -> bytes:
-        size = members[name].file_size
-        if size > limit:
-            raise PickleError(f"the member {name!r} has {size} bytes, expected at most {limit}")
-        return read(name, size)
-
-    big = root + "byteorder" in members and read_all(root + "byteorder", 16) == b"big"
-    tree = read_pickle(BytesIO(read_all(pickles[0], MAX_PICKLE_BYTES)), _KNOWN, _storage)
-    return tree, "big" if big else "little", lambda storage: read(f"{root}data/{storage.key}", storage.nbytes)
+    big = root + "byteorder" in members and archive.read(root + "byteorder", 16) == b"big"
+    tree = read_pickle(BytesIO(archive.read(pickles[0], MAX_PICKLE_BYTES)), _KNOWN, _storage)
+    return tree, "big" if big else "little", read_storage
 
 
-def _open_legacy(file: BinaryIO) -> tuple[Any, _ByteOrder, _ReadStorage]:
+def _open_legacy(path: Path, file: BinaryIO) -> tuple[Any, _ByteOrder, _ReadStorage]:
     file_bytes = os.fstat(file.fileno()).st_size
     file.seek(0)
     head = BytesIO(file.read(MAX_PICKLE_BYTES))
@@ -218,7 +276,8 @@ def _open_legacy(file: BinaryIO) -> tuple[Any, _ByteOrder, _ReadStorage]:
         return storage
 
     for expected in (_LEGACY_MAGIC, _LEGACY_PROTOCOL):
-        if read_pickle(head, {}) != expected:
+        said = read_pickle(head, {})
+        if type(said) is not int or said != expected:
             raise PickleError(f"the checkpoint does not say {expected:#x} where PyTorch's do")
     # What follows says which machine wrote the file, its byte order too; but storages are little-endian on all of them.
     read_pickle(head, {})
@@ -233,14 +292,15 @@ def _open_legacy(file: BinaryIO) -> tuple[Any, _ByteOrder, _ReadStorage]:
         storage = storages.get(key) if isinstance(key, str) else None
         if storage is None:
             raise PickleError("the checkpoint stores something that no tensor uses")
+        if position + 8 + storage.nbytes > file_bytes:
+            end = position + 8 + storage.nbytes
+            raise PickleError(f"the checkpoint is truncated: {file_bytes} bytes, at least {end} expected; copy or download it again")
         file.seek(position)
         numel = int.from_bytes(file.read(8), "little", signed=True)
         if numel != storage.numel:
             raise PickleError(f"the storage {key!r} has {numel} elements, its tensors expect {storage.numel}")
         starts[key] = position + 8
         position += 8 + storage.nbytes
-        if position > file_bytes:
-            raise EOFError(f"{file_bytes} bytes, at least {position} expected")
 
     def read_storage(storage: _Storage) -> bytes:
         if storage.key not in starts:
@@ -248,7 +308,7 @@ def _open_legacy(file: BinaryIO) -> tuple[Any, _ByteOrder, _ReadStorage]:
         file.seek(starts[storage.key])
         data = file.read(storage.nbytes)
         if len(data) != storage.nbytes:
-            raise EOFError(f"the storage {storage.key!r} ends early")
+            raise PickleError(f"the storage {storage.key!r} ended while it was read")
         return data
 
     return tree, "little", read_storage
@@ -257,37 +317,32 @@ def _open_legacy(file: BinaryIO) -> tuple[Any, _ByteOrder, _ReadStorage]:
 # ---- from the tree to arrays -----------------------------------------------------------------------------------------
 
 
-def _find_state_dict(tree: Any) -> dict[str, _Tensor]:
-    """The mapping of names to tensors inside what ``torch.save`` was given."""
-    found = tree
-    for _ in range(len(_NESTS)):  # {"model": {"state_dict": …}} exists; a dict within itself must end too
-        nest = next((name for name in _NESTS if isinstance(found, dict) and isinstance(found.get(name), dict)), None)
-        if nest is None:
-            break
-        _log.info("checkpoint: the state dict is under %r", nest)
-        found = found[nest]
+def _state_dict(tree: Any) -> tuple[dict[str, _Tensor], tuple[str, ...]]:
+    """The mapping of names to tensors inside what ``torch.save`` was given; numbers and text in it are no weights."""
+    found, notes = nested(tree, lambda value: isinstance(value, _Tensor))
     if not isinstance(found, dict):
-        raise PickleError(f"the file holds a {type(found).__name__}, expected a state dict (names and tensors)")
-    tensors = {str(name): value for name, value in found.items() if isinstance(value, _Tensor)}
+        raise PickleError(f"the file holds {_kind(found)}, expected a state dict (names and tensors); {_SAVE}")
+    tensors: dict[str, _Tensor] = {}
+    for name, value in found.items():
+        if isinstance(value, Unread):
+            raise PickleError(f"{str(name)[:100]!r} is {_kind(value)}, expected a tensor; {_SAVE}")
+        if isinstance(value, _Tensor) and isinstance(name, str):
+            tensors[name] = value
     if not tensors:
         names = ", ".join(repr(name)[:60] for name in list(found)[:8]) or "nothing"
-        raise PickleError(f"the file holds {names}, expected names with tensors, or one of {', '.join(_NESTS)} with them")
-    return tensors
+        raise PickleError(f"the file holds {names}, expected names with tensors, or one of {', '.join(NESTS)} with them; {_SAVE}")
+    return tensors, notes
 
 
-def _strip_prefix(tensors: Mapping[str, _Tensor]) -> dict[str, _Tensor]:
-    named = dict(tensors)
-    for prefix in _PREFIXES * 2:  # either may be around the other
-        if all(name.startswith(prefix) for name in named):
-            _log.info("checkpoint: taking the prefix %r off every name", prefix)
-            named = {name[len(prefix) :]: tensor for name, tensor in named.items()}
-    return named
+def _kind(value: Any) -> str:
+    return value.name if isinstance(value, Unread) else f"a {type(value).__name__.strip('_')}"
 
 
 def _check(path: Path, tensors: Mapping[str, _Tensor]) -> None:
     """Refuse windows outside their storage, and totals beyond the limit, before anything is allocated."""
     total = 0
     for name, tensor in tensors.items():
+        check_shape(f"{path}: the tensor {name[:255]!r}", tensor.shape, tensor.storage.dtype.itemsize)
         numel = math.prod(tensor.shape)
         end = 1 + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride)) if numel else 0
         if tensor.offset + end > tensor.storage.numel:
@@ -305,12 +360,16 @@ def _materialise(tensors: Mapping[str, _Tensor], byte_order: _ByteOrder, read_st
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     storages: dict[_Storage, np.ndarray[Any, Any]] = {}
     for name, tensor in tensors.items():
+        if not math.prod(tensor.shape):  # its strides may be anything
+            arrays[name] = np.empty(tensor.shape, np.float32 if tensor.storage.kind == "BFloat16Storage" else tensor.storage.dtype)
+            continue
         if tensor.storage not in storages:
             dtype = tensor.storage.dtype
             stored = np.frombuffer(read_storage(tensor.storage), dtype)
             storages[tensor.storage] = stored if byte_order == sys.byteorder else stored.byteswap()
         flat = storages[tensor.storage]
-        strides = [step * flat.itemsize for step in tensor.stride]
+        # A step that is never taken may be any number, NumPy's must fit a pointer.
+        strides = [step * flat.itemsize if size > 1 else 0 for step, size in zip(tensor.stride, tensor.shape)]
         window = np.ndarray(tensor.shape, flat.dtype, flat, tensor.offset * flat.itemsize, strides)
         if tensor.storage.kind == "BFloat16Storage":
             arrays[name] = widen_bfloat16(window)

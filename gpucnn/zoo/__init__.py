@@ -19,7 +19,6 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import numpy as np
 
@@ -27,8 +26,9 @@ from ..errors import ModelError
 from ..nn import Module
 from ..spec import Array
 from .entries import ENTRIES, Entry
+from .weights import Weights, weights_for
 
-__all__ = ["ENTRIES", "Entry", "create", "entry", "list"]
+__all__ = ["ENTRIES", "Entry", "Weights", "create", "entry", "list", "weights_for"]
 
 
 def list(pattern: str = "*") -> builtins.list[str]:
@@ -94,7 +94,7 @@ def entry(name: str) -> Entry:
 def create(
     name: str,
     *,
-    weights: str | os.PathLike[str] | Mapping[str, Array] | None = None,
+    weights: str | os.PathLike[str] | Mapping[str, Array] | Weights | None = None,
     num_classes: int | None = None,
     in_channels: int | None = None,
 ) -> Module:
@@ -104,9 +104,10 @@ def create(
     ----------
     name : str
         One of `list`.
-    weights : path or mapping of str to array, optional
-        Trained weights: a file that `gpucnn.formats.read_weights` reads, or a state dict. Without them the values are
-        random, and made only when first read.
+    weights : path, mapping of str to array, or Weights, optional
+        Trained weights: a file that `gpucnn.formats.read_weights` reads, a state dict, or what `weights_for` made of either. A
+        prefix that all names share, such as ``"model."``, is taken off. Without them the values are random, and made only when
+        first read.
     num_classes : int, optional
         Default: as many as the weights have; without weights as the published network (1000; LeNet-5: 10).
     in_channels : int, optional
@@ -131,26 +132,15 @@ def create(
     for argument, value in (("num_classes", num_classes), ("in_channels", in_channels)):
         if value is not None and (not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1):
             raise ModelError(f"{name}: {argument} must be a whole number of at least 1, got {value!r}")
-    source, state = _state(weights)
+    given = None if weights is None else weights if isinstance(weights, Weights) else weights_for(architecture, weights)
     if num_classes is None:
-        head = state.get(architecture.head) if state is not None else None
+        head = given.state.get(architecture.head) if given is not None else None
         shape = np.shape(head) if head is not None else ()
         num_classes = shape[0] if len(shape) in (2, 4) else architecture.num_classes
     net = architecture.build(num_classes=int(num_classes), in_channels=int(in_channels or architecture.in_channels))
-    if state is not None:
+    if given is not None:
         try:
-            net.load_state_dict(state, assign=not isinstance(weights, Mapping))
+            net.load_state_dict(given.state, assign=given.owned)
         except ModelError as error:
-            raise ModelError(f"{source}: not weights of {name}: {error}") from error
+            raise ModelError(f"{given.source}: not weights of {name}: {error}") from error
     return net
-
-
-def _state(weights: str | os.PathLike[str] | Mapping[str, Array] | None) -> tuple[str, Mapping[str, Array] | None]:
-    """Where the weights come from, for errors, and the weights."""
-    if weights is None or isinstance(weights, Mapping):
-        return "the given weights", weights
-    if not isinstance(weights, (str, os.PathLike)):
-        raise ModelError(f"zoo.create: weights must be a path or a mapping of names to arrays, got {type(weights).__name__}")
-    from ..formats import read_weights
-
-    return str(Path(weights)), read_weights(weights)
