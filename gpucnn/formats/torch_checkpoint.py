@@ -52,6 +52,10 @@ _DTYPES: dict[str, str] = {
     "uint64": "u8",
 }
 
+_OTHER_NUMBERS = (
+    "torch._utils._rebuild_qtensor", "torch._utils._rebuild_sparse", "torch.Complex", "torch.Q", "torch.float8", "torch.float4",
+)  # fmt: skip
+
 _UNREAD = (
     "argparse.Namespace",
     "collections.Counter",
@@ -148,6 +152,8 @@ def _instead(path: Path, error: UnknownNameError) -> str:
             "it seems to be a whole model, which is code as well as weights; if you trust whoever made it, in PyTorch: "
             f"torch.save(torch.load({path.name!r}, weights_only=False).state_dict(), 'weights.pth')"
         )
+    if error.name.startswith(_OTHER_NUMBERS):
+        return "its numbers are not plain ones: in PyTorch, .dequantize(), .to_dense() or .float() the tensors before torch.save"
     return _SAVE
 
 
@@ -239,7 +245,8 @@ def _open_zip(path: Path, file: BinaryIO) -> tuple[Any, _ByteOrder, _ReadStorage
     if any("/code/" in name or name.endswith("constants.pkl") for name in members):
         raise ModelError(
             f"{path}: the file is TorchScript, a program with its weights; to run the program, export it in PyTorch: "
-            f"torch.onnx.export(torch.jit.load({path.name!r}), example_input, 'net.onnx')"
+            f"torch.onnx.export(torch.jit.load({path.name!r}), example_input, 'net.onnx', dynamo=False); "
+            f"for the weights alone: torch.save(torch.jit.load({path.name!r}).state_dict(), 'weights.pth')"
         )
     if any(name.endswith(("serialized_exported_program.json", "models/model.json", ".format")) for name in members):
         raise ModelError(
