@@ -190,13 +190,17 @@ def decode(source: Source, record: Preprocess) -> npt.NDArray[np.uint8]:
     conversion to RGB or grey; Pillow's ``resize`` to ``(round(w·s), round(h·s))``, ``s = resize / min(w, h)``; the
     centre crop.
     """
+    with _opened(source) as image:
+        return _prepare(image, record)
+
+
+@contextmanager
+def _pillows_word() -> Iterator[None]:
+    """Around calls of Pillow and the system alone: decoders raise whatever they like, and our own mistakes must not pass for that."""
     try:
-        with _opened(source) as image:
-            return _prepare(image, record)
-    except ImageError:
-        raise
-    except Exception as error:  # decoders of foreign files raise whatever they like
-        raise ImageError(_reason(error)) from error
+        yield
+    except Exception as error:
+        raise ImageError(_reason(error)) from None
 
 
 @contextmanager
@@ -208,20 +212,29 @@ def _opened(source: Source) -> Iterator[Image.Image]:
         yield _from_array(source)
     elif isinstance(source, Image.Image):
         _check_size(source.size)
-        with _LOADING:  # a lazily opened image that was given twice may be read by two threads
+        with _LOADING, _pillows_word():  # a lazily opened image that was given twice may be read by two threads
             source.load()
         yield source
     elif isinstance(source, (bytes, bytearray, memoryview)):
         if not len(source):
             raise ImageError("there are no bytes in it")
-        with Image.open(io.BytesIO(source), formats=_FORMATS) as image:
+        with _pillows_word():
+            image = Image.open(io.BytesIO(source), formats=_FORMATS)
+        with image:
             _check_size(image.size)
             yield image
     elif isinstance(source, (str, os.PathLike)):
-        _check_file(os.stat(source))
-        with open(source, "rb") as file, Image.open(file, formats=_FORMATS) as image:
-            _check_size(image.size)
-            yield image
+        with _pillows_word():
+            state = os.stat(source)
+        _check_file(state)
+        with _pillows_word():
+            file = open(source, "rb")  # noqa: SIM115
+        with file:
+            with _pillows_word():
+                image = Image.open(file, formats=_FORMATS)
+            with image:
+                _check_size(image.size)
+                yield image
     else:
         raise ImageError(
             f"expected a path, the bytes of a file, a NumPy array or a Pillow image, got {type(source).__name__}"
@@ -263,11 +276,14 @@ def _from_array(array: npt.NDArray[Any]) -> Image.Image:
 def _prepare(image: Image.Image, record: Preprocess) -> npt.NDArray[np.uint8]:
     from PIL import Image
 
-    image.load()
+    with _pillows_word():
+        image.load()
     turn = _turn(image)  # after load, which turns TIFF files by itself and takes their mark away
-    image = _opaque(_eight_bit(image), "L" if record.order == "L" else "RGB")
-    if turn is not None:
-        image = image.transpose(turn)
+    image = _eight_bit(image)
+    with _pillows_word():
+        image = _opaque(image, "L" if record.order == "L" else "RGB")
+        if turn is not None:
+            image = image.transpose(turn)
 
     w, h = image.size
     crop_h, crop_w = record.size
@@ -276,10 +292,12 @@ def _prepare(image: Image.Image, record: Preprocess) -> npt.NDArray[np.uint8]:
     left, top = (new_w - crop_w) // 2, (new_h - crop_h) // 2
     method = Image.Resampling[record.interpolation.upper()]
     if new_w * new_h <= settings().max_image_pixels:
-        image = image.resize((new_w, new_h), method).crop((left, top, left + crop_w, top + crop_h))
+        with _pillows_word():
+            image = image.resize((new_w, new_h), method).crop((left, top, left + crop_w, top + crop_h))
     else:  # so long and narrow that the resized image would burst: resize only what the crop will keep
         box = (left * w / new_w, top * h / new_h, (left + crop_w) * w / new_w, (top + crop_h) * h / new_h)
-        image = image.resize((crop_w, crop_h), method, box=box)
+        with _pillows_word():
+            image = image.resize((crop_w, crop_h), method, box=box)
 
     pixels: npt.NDArray[np.uint8] = np.array(image, dtype=np.uint8)
     if record.order == "L":
@@ -301,9 +319,10 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         8: Transpose.ROTATE_90,
     }
     try:
-        return turns.get(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # broken EXIF says nothing
+        mark = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # Pillow's word on broken EXIF, which then says nothing
         return None
+    return turns.get(mark) if isinstance(mark, int) else None
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
