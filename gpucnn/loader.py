@@ -12,9 +12,10 @@ import numpy as np
 
 from . import data, zoo
 from .errors import ModelError
+from .hub import read_folder, read_text
 from .model import Model, recorder
 from .preprocess import Preprocess
-from .scorer import ACTIVATIONS
+from .record import parsed_json
 from .spec import Array, Spec
 
 __all__ = ["load"]
@@ -202,16 +203,10 @@ def _imagenet() -> tuple[str, ...]:
 
 
 def _label_file(path: Path) -> tuple[str, ...]:
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"labels: {path} cannot be read as text: {error}") from error
+    text = read_text(path, "labels")
     if path.suffix.lower() != ".json":
         return tuple(line.strip() for line in text.splitlines() if line.strip())
-    try:
-        names = json.loads(text)
-    except ValueError as error:
-        raise ModelError(f"labels: {path} is not JSON: {error}") from error
+    names = parsed_json(f"labels: {path}", text)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ModelError(f"labels: {path} must hold a list of names")
     return tuple(names)
@@ -226,55 +221,16 @@ def _folder(
     device: str,
     precision: str,
 ) -> Model:
-    """A folder with ``config.json`` and ``model.safetensors``.
-
-    The first names architecture, classes and preprocessing in timm's fields; ``"activation"`` is ours, for nets of several labels.
-    """
-    file = path / "config.json"
-    try:
-        config = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{path}: a model folder needs config.json and model.safetensors; there is no config.json") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file}: cannot be read: {error}") from error
-    name = config.get("architecture") if isinstance(config, dict) else None
-    if not isinstance(name, str):
-        raise ModelError(f'{file}: must name its "architecture", one of gpucnn.zoo.list()')
-    zoo.entry(name)
-    classes = config.get("num_classes")
-    if classes is not None and not isinstance(classes, int):
-        raise ModelError(f'{file}: "num_classes" must be a whole number, got {classes!r}')
-    activation = config.get("activation", "auto")
-    if activation not in ACTIVATIONS:
-        raise ModelError(f'{file}: "activation" must be one of {", ".join(ACTIVATIONS)}, got {activation!r}')
-    if labels is None:
-        labels = config.get("label_names") or config.get("labels")
+    """A folder with ``config.json`` and ``model.safetensors``."""
+    folder = read_folder(path)
     if weights is None:
-        weights = path / "model.safetensors"
-        if not weights.is_file():
+        weights = folder.weights
+        if weights is None:
             raise ModelError(f"{path}: a model folder needs config.json and model.safetensors; there is no model.safetensors")
         origin = origin or str(weights)
-    own = _record(file, name, config.get("pretrained_cfg"))
-    return _architecture(name, weights, origin or _named(weights), own, labels, preprocess, device, precision, classes, activation)
-
-
-def _record(file: Path, name: str, fields: Any) -> Preprocess:
-    """The preprocessing record from timm's field names; what is absent is the architecture's own."""
-    base = zoo.entry(name).preprocess
-    if fields is None:
-        return base
-    try:
-        size = tuple(int(s) for s in fields.get("input_size", (base.channels, *base.size)))[-2:]
-        crop = float(fields.get("crop_pct", base.size[0] / base.resize))
-        return Preprocess(
-            size=(size[0], size[1]),
-            resize=round(min(size) / crop),
-            interpolation=str(fields.get("interpolation", base.interpolation)),
-            mean=tuple(float(v) for v in fields.get("mean", base.mean)),
-            std=tuple(float(v) for v in fields.get("std", base.std)),
-            order=base.order,
-        )
-    except (AttributeError, TypeError, ValueError, ZeroDivisionError, IndexError) as error:
-        raise ModelError(f'{file}: "pretrained_cfg" cannot be understood: {error}') from error
-
-
+    if labels is None:
+        labels = folder.labels
+    return _architecture(
+        folder.architecture, weights, origin or _named(weights), folder.preprocess, labels, preprocess, device, precision,
+        folder.num_classes, folder.activation,
+    )  # fmt: skip

@@ -52,7 +52,7 @@ class Archive:
         for info in infos:
             if info.filename in self.members:
                 raise ModelError(f"{path}: the zip has two members {info.filename!r}; which one is meant cannot be known")
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # a folder
                 self.members[info.filename] = info
 
     def _check_index(self, file: BinaryIO) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from typing import Any
 
+from ..errors import GpucnnError
+
 __all__ = ["MAX_PICKLE_BYTES", "PickleError", "UnknownNameError", "Unread", "read_pickle"]
 
 MAX_PICKLE_BYTES = 16 << 20
@@ -26,7 +28,7 @@ _MOST_STEPS = 2_000_000
 _MARK = object()
 
 
-class PickleError(ValueError):
+class PickleError(GpucnnError):
     """A pickle is broken, or asks for something that is not data."""
 
 

@@ -11,7 +11,7 @@ from ..graph import Value
 from ..host_memory import check_host_memory
 from ..limits import check_limit
 from ..ops import Expand, Flatten, Gather, GatherElements, GatherND
-from ..ops.base import normalise_dim
+from ..ops.base import broadcast_shape, normalise_dim
 from ..spec import shape_text
 from .base import apply_op, dtype_of, shape_of, whole
 from .comparison import lt, where
@@ -90,10 +90,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     a, b = shape_of(x), shape_of(indices)
     at = normalise_dim("take_along_dim", whole("take_along_dim", "dim", dim), len(a))
     others = [tuple(n for axis, n in enumerate(s) if axis != at) for s in (a, b)]
-    try:
-        common = np.broadcast_shapes(*others) if len(a) == len(b) else None
-    except ValueError:
-        common = None
+    common = broadcast_shape(*others) if len(a) == len(b) else None
     if common is None:
         raise ShapeError(f"take_along_dim: x {shape_text(a)} and indices {shape_text(b)} must broadcast, but along dim {dim}")
     x, indices = (

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..spec import Array, Spec, shape_text
 
-__all__ = ["Layout", "Op", "Validation", "accumulator", "normalise_dim", "require_float", "require_rank", "wrong"]
+__all__ = ["Layout", "Op", "Validation", "accumulator", "broadcast_shape", "normalise_dim", "require_float", "require_rank", "wrong"]
 
 Layout = Literal["spatial", "pointwise", "axiswise", "logical"]
 Validation = Literal["exact", "rounded", "loose"]
@@ -64,6 +64,18 @@ def wrong(op: str, message: str, **specs: Spec | None) -> ShapeError:
     """ShapeError that names the op, what is wrong, and all shapes."""
     shapes = ", ".join(f"{name} {spec}" for name, spec in specs.items() if spec is not None)
     return ShapeError(f"{op}: {message} ({shapes})" if shapes else f"{op}: {message}")
+
+
+def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape that all of them broadcast to, as in NumPy; None where they do not. Of any sizes: nothing is made."""
+    rank = max(map(len, shapes), default=0)
+    out = [1] * rank
+    for shape in shapes:
+        for axis, size in enumerate(shape, rank - len(shape)):
+            if size != 1 and out[axis] not in (1, size):
+                return None
+            out[axis] = size if size != 1 else out[axis]
+    return tuple(out)
 
 
 def normalise_dim(op: str, dim: int, ndim: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..spec import Array, Spec
-from .base import Layout, Op, Validation, wrong
+from .base import Layout, Op, Validation, broadcast_shape, wrong
 
 __all__ = ["BINARY", "Binary", "Cast", "Where", "number_as"]
 
@@ -107,10 +107,10 @@ def number_as(op: str, value: float, dtype: np.dtype[Any]) -> Array:
 
 def _broadcast(op: str, **specs: Spec) -> tuple[int, ...]:
     """Shape that all of them broadcast to."""
-    try:
-        return tuple(np.broadcast_shapes(*(s.shape for s in specs.values())))
-    except ValueError:
-        raise wrong(op, "the shapes do not broadcast: axes, from the last, must be equal or 1", **specs) from None
+    shape = broadcast_shape(*(s.shape for s in specs.values()))
+    if shape is None:
+        raise wrong(op, "the shapes do not broadcast: axes, from the last, must be equal or 1", **specs)
+    return shape
 
 
 def _rows_apart(batched: tuple[bool, ...], specs: tuple[Spec, ...]) -> bool:

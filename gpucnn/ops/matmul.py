@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..spec import Array, Spec
-from .base import Layout, Op, Validation, accumulator, require_rank, wrong
+from .base import Layout, Op, Validation, accumulator, broadcast_shape, require_rank, wrong
 
 __all__ = ["MatMul"]
 
@@ -53,10 +53,9 @@ class MatMul(Op):
         if x.shape[-1] != inner:
             axis = "the axis before the last of y" if y.ndim > 1 else "y"
             raise wrong("matmul", f"the last axis of x has {x.shape[-1]} elements, {axis} has {inner}", x=x, y=y)
-        try:
-            front = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-        except ValueError:
-            raise wrong("matmul", "the axes in front of the matrices do not broadcast: they must be equal or 1", x=x, y=y) from None
+        front = broadcast_shape(x.shape[:-2], y.shape[:-2])
+        if front is None:
+            raise wrong("matmul", "the axes in front of the matrices do not broadcast: they must be equal or 1", x=x, y=y)
         return (Spec((*front, *rows, *columns), x.dtype),)
 
     def reference(self, xp: Any, x: Array, y: Array) -> tuple[Array, ...]:

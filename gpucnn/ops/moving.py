@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..spec import Array, Spec, shape_text
-from .base import Layout, Op, normalise_dim, wrong
+from .base import Layout, Op, broadcast_shape, normalise_dim, wrong
 from .shape import Reshape
 
 __all__ = ["Expand", "Route", "Slice", "Tile", "subscript"]
@@ -145,10 +145,9 @@ class Expand(Op):
 
     def infer(self, x: Spec) -> tuple[Spec, ...]:
         """The broadcast shape."""
-        try:
-            shape = np.broadcast_shapes(x.shape, self.shape)
-        except ValueError:
-            raise wrong("expand", f"only an axis of size 1 expands, to {shape_text(self.shape)} from the last axis on", x=x) from None
+        shape = broadcast_shape(x.shape, self.shape)
+        if shape is None:
+            raise wrong("expand", f"only an axis of size 1 expands, to {shape_text(self.shape)} from the last axis on", x=x)
         return (Spec(shape, x.dtype),)
 
     def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,8 @@ class OnnxFile:
 
 def parse_model(model: Any, origin: str, folder: Path | None) -> OnnxFile:
     """What a ``ModelProto`` holds; ``folder`` is where its external data may lie."""
-    opsets = _opsets(model.opset_import)
+    say = partial(_said, origin)
+    opsets = _opsets(model.opset_import, say)
     if not model.HasField("graph") or not model.graph.output:
         raise ModelError(f"{origin}: holds no graph with outputs, so it is no ONNX model of a net")
     if model.training_info:
@@ -126,18 +128,18 @@ def parse_model(model: Any, origin: str, folder: Path | None) -> OnnxFile:
     reader = _Reader(origin, folder)
     functions = {}
     for f in model.functions:
-        key = (_domain(f.domain), f.name, f.overload)
+        key = (_domain(say(f.domain)), say(f.name), say(f.overload))
         if key in functions:
             raise ModelError(f"{origin}: defines the function {f.name!r} twice")
         functions[key] = OnnxFunction(
-            tuple(f.input),
-            tuple(f.output),
-            dict.fromkeys(f.attribute) | {a.name: reader.attribute(a, f.name, 0) for a in f.attribute_proto},
-            {**opsets, **_opsets(f.opset_import)},
-            reader.ordered([reader.node(n, 0) for n in f.node], f.input),
+            tuple(map(say, f.input)),
+            tuple(map(say, f.output)),
+            dict.fromkeys(map(say, f.attribute)) | {say(a.name): reader.attribute(a, key[1], 0) for a in f.attribute_proto},
+            {**opsets, **_opsets(f.opset_import, say)},
+            reader.ordered([reader.node(n, 0) for n in f.node], map(say, f.input)),
         )
-    metadata = {p.key: p.value for p in model.metadata_props}
-    producer = f"{model.producer_name} {model.producer_version}".strip()
+    metadata = {say(p.key): say(p.value) for p in model.metadata_props}
+    producer = f"{say(model.producer_name)} {say(model.producer_version)}".strip()
     return OnnxFile(origin, reader.graph(model.graph, 0), opsets, functions, metadata, producer)
 
 
@@ -145,8 +147,15 @@ def _domain(text: str) -> str:
     return "" if text == "ai.onnx" else text
 
 
-def _opsets(imports: Iterable[Any]) -> dict[str, int]:
-    return {_domain(o.domain): int(o.version) for o in imports}
+def _said(origin: str, text: str | bytes) -> str:
+    """A text of the file; protobuf hands out as bytes what is no UTF-8."""
+    if isinstance(text, bytes):
+        raise ModelError(f"{origin}: holds a name that is not UTF-8, {text[:40]!r}; it is damaged")
+    return text
+
+
+def _opsets(imports: Iterable[Any], say: Callable[[Any], str]) -> dict[str, int]:
+    return {_domain(say(o.domain)): int(o.version) for o in imports}
 
 
 class _Reader:
@@ -154,6 +163,7 @@ class _Reader:
 
     def __init__(self, origin: str, folder: Path | None) -> None:
         self.origin, self.folder = origin, folder
+        self.say = partial(_said, origin)
 
     def graph(self, g: Any, depth: int) -> OnnxGraph:
         if depth > _DEEPEST:
@@ -162,15 +172,16 @@ class _Reader:
             raise ModelError(f"{self.origin}: holds sparse initializers, which are not read; store them dense")
         initializers: dict[str, Bits] = {}
         for t in g.initializer:
-            if t.name in initializers:
-                raise ModelError(f"{self.origin}: defines the initializer {t.name!r} twice")
-            initializers[t.name] = widened(self.tensor(t, f"initializer {t.name!r}"))
-        inputs = tuple(self.port(v) for v in g.input if v.name not in initializers)
+            name = self.say(t.name)
+            if name in initializers:
+                raise ModelError(f"{self.origin}: defines the initializer {name!r} twice")
+            initializers[name] = widened(self.tensor(t, f"initializer {name!r}"))
+        inputs = tuple(self.port(v) for v in g.input if self.say(v.name) not in initializers)
         self._unique([p.name for p in inputs], "input")
         outputs = tuple(self.port(v) for v in g.output)
         self._unique([p.name for p in outputs], "output")
         nodes = self.ordered([self.node(n, depth) for n in g.node], [*initializers, *(p.name for p in inputs)])
-        return OnnxGraph(g.name, inputs, outputs, initializers, nodes)
+        return OnnxGraph(self.say(g.name), inputs, outputs, initializers, nodes)
 
     def _unique(self, names: Sequence[str], what: str) -> None:
         seen: set[str] = set()
@@ -212,28 +223,36 @@ class _Reader:
         return tuple(order)
 
     def port(self, v: Any) -> OnnxPort:
-        kind = v.type.WhichOneof("value")
+        kind, name = v.type.WhichOneof("value"), self.say(v.name)
         if kind is None:  # of outputs, and of values in subgraphs, the type may be left to inference
-            return OnnxPort(v.name, 0, None)
+            return OnnxPort(name, 0, None)
         if kind != "tensor_type":
-            return OnnxPort(v.name, 0, None, kind.removesuffix("_type").replace("_", " "))
+            return OnnxPort(name, 0, None, kind.removesuffix("_type").replace("_", " "))
         t = v.type.tensor_type
         if not t.HasField("shape"):
-            return OnnxPort(v.name, t.elem_type, None)
-        return OnnxPort(v.name, t.elem_type, tuple(self._dim(d) for d in t.shape.dim))
+            return OnnxPort(name, t.elem_type, None)
+        return OnnxPort(name, t.elem_type, tuple(self._dim(d) for d in t.shape.dim))
 
-    @staticmethod
-    def _dim(d: Any) -> int | str:
+    def _dim(self, d: Any) -> int | str:
         if d.HasField("dim_value") and d.dim_value >= 0:
             return int(d.dim_value)
-        return str(d.dim_param) or "?"  # some exporters write -1 for any size
+        return self.say(d.dim_param) or "?"  # some exporters write -1 for any size
 
     def node(self, n: Any, depth: int) -> OnnxNode:
-        domain = _domain(n.domain)
-        label = n.name or next((o for o in n.output if o), n.op_type)
-        references = {a.name: a.ref_attr_name for a in n.attribute if a.ref_attr_name}
-        attributes = {a.name: self.attribute(a, label, depth) for a in n.attribute if not a.ref_attr_name}
-        return OnnxNode(n.op_type, domain, label, tuple(n.input), tuple(n.output), attributes, references, n.overload)
+        say = self.say
+        inputs, outputs, op_type = tuple(map(say, n.input)), tuple(map(say, n.output)), say(n.op_type)
+        label = say(n.name) or next((o for o in outputs if o), op_type)
+        references: dict[str, str] = {}
+        attributes: dict[str, Any] = {}
+        for a in n.attribute:
+            name = say(a.name)
+            if name in attributes or name in references:
+                raise ModelError(f"{self.origin}: node {label!r} has the attribute {name!r} twice")
+            if a.ref_attr_name:
+                references[name] = say(a.ref_attr_name)
+            else:
+                attributes[name] = self.attribute(a, label, depth)
+        return OnnxNode(op_type, _domain(say(n.domain)), label, inputs, outputs, attributes, references, say(n.overload))
 
     def tensor(self, t: Any, what: str) -> Bits:
         what = f"{self.origin}: {what}"
@@ -248,7 +267,7 @@ class _Reader:
     def attribute(self, a: Any, label: str, depth: int) -> Any:
         """A number, text, array, graph, or a tuple of these."""
         kind = a.AttributeType.Name(a.type) if a.type in a.AttributeType.values() else str(a.type)
-        what = f"attribute {a.name!r} of node {label!r}"
+        what = f"attribute {self.say(a.name)!r} of node {label!r}"
         match kind:
             case "INT":
                 return int(a.i)
@@ -272,5 +291,5 @@ class _Reader:
     def _text(self, raw: bytes, what: str) -> str:
         try:
             return raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ModelError(f"{self.origin}: {what} is not UTF-8") from error
+        except UnicodeDecodeError:  # the decoder's own word
+            raise ModelError(f"{self.origin}: {what} is not UTF-8") from None

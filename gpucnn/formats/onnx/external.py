@@ -21,6 +21,8 @@ def read_external(tensor: Any, folder: Path | None, what: str) -> bytes:
     """
     keys: dict[str, str] = {}
     for entry in tensor.external_data:
+        if isinstance(entry.key, bytes) or isinstance(entry.value, bytes):  # as protobuf hands it out
+            raise ModelError(f"{what}: external data is described by text that is not UTF-8")
         if entry.key in keys:
             raise ModelError(f"{what}: external data names {entry.key!r} twice")
         keys[entry.key] = entry.value
@@ -32,10 +34,13 @@ def read_external(tensor: Any, folder: Path | None, what: str) -> bytes:
     path = _inside(folder, location, what)
     offset, length = (_number(keys, name, what) for name in ("offset", "length"))
     try:
+        state = os.lstat(path)  # before it is opened: opening a device may do something
+        if not stat.S_ISREG(state.st_mode):
+            raise ModelError(f"{what}: its data file {location!r} is not a regular file")
         # Neither a pipe, which would wait for ever, nor a link may be opened; what is then open is looked at once more.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
-        raise ModelError(f"{what}: its data file {location!r} cannot be opened beside the model: {error.strerror}") from error
+        raise ModelError(f"{what}: its data file {location!r} cannot be opened beside the model: {error.strerror or error}") from None
     info = os.fstat(handle)
     if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
         os.close(handle)
@@ -62,7 +67,7 @@ def _inside(folder: Path, location: str, what: str) -> Path:
     path = folder
     for part in parts:
         path = path / part
-        if path.is_symlink():
+        if os.path.islink(path):
             raise ModelError(f"{what}: its data file {location!r} is reached over a link, which is not followed; put the file itself there")
     return path
 

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ...errors import ModelError
 from ...preprocess import Preprocess
+from ...record import checked_record, checked_size
 
 __all__ = ["class_names", "preprocess_record"]
 
@@ -50,14 +51,18 @@ def _names(text: str, what: str) -> tuple[str, ...]:
     if isinstance(value, (int, float)) or text.strip() in ("None", "null"):
         return ()  # a number of classes, or nothing
     if isinstance(value, Mapping):
-        try:
-            numbered = {int(k): str(v) for k, v in value.items()}
-        except (TypeError, ValueError):
-            raise ModelError(f"{what}: expected numbers and names, got {text[:60]!r}") from None
+        numbered: dict[int, str] = {}
+        for key, name in value.items():
+            place = int(key) if isinstance(key, str) and key.isascii() and key.isdigit() and len(key) < 10 else key
+            if not isinstance(place, int) or isinstance(place, bool) or not isinstance(name, (str, int, float)):
+                raise ModelError(f"{what}: expected numbers and names, got {text[:60]!r}")
+            numbered[place] = str(name)
         if sorted(numbered) != list(range(len(numbered))):
             raise ModelError(f"{what}: must number the classes 0, 1, 2, …, got {sorted(numbered)[:5]}")
         return tuple(numbered[i] for i in range(len(numbered)))
     if isinstance(value, (list, tuple)):
+        if not all(isinstance(name, (str, int, float)) for name in value):
+            raise ModelError(f"{what}: expected names, got {text[:60]!r}")
         return tuple(map(str, value))
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
@@ -68,11 +73,11 @@ def _literal(text: str) -> Any:
         return None
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # JSON's parser's word
         pass
     try:
         return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+    except Exception:  # Python's own parser: ValueError, SyntaxError, RecursionError, MemoryError, TypeError …
         return None
 
 
@@ -93,21 +98,29 @@ def preprocess_record(
         if is_open:
             size = _said_size(metadata, fields, size)
         if {"mean", "std"} & set(fields):
-            return _from_fields(fields, size, channels)
+            return checked_record("pretrained_cfg", fields, size, _plain(size, _usual(size), channels, 255.0, 0.0, 1.0, "RGB"))
         if "Image.NominalPixelRange" in metadata:
             return _from_range(metadata, size, channels)
         if "Ultralytics" in metadata.get("author", "") and "imgsz" in metadata:
-            edge = max(_pair(_literal(metadata["imgsz"]), size))
+            edge = max(_said("imgsz", _literal(metadata["imgsz"]), size))
             return _plain(size, max(edge, *size), channels, 255.0, 0.0, 1.0, "RGB")
-    except (ModelError, TypeError, ValueError, ZeroDivisionError, AttributeError, IndexError, OverflowError) as error:
+    except ModelError as error:
         raise ModelError(f"{origin}: the metadata on preprocessing cannot be understood: {error}; pass preprocess=") from error
     return None
+
+
+def _usual(size: tuple[int, int]) -> int:
+    return max(round(min(size) / 0.875), *size)
 
 
 def _said_size(metadata: Mapping[str, str], fields: Mapping[str, Any], size: tuple[int, int]) -> tuple[int, int]:
     """Height and width: timm's ``input_size`` (channels, height, width), or Ultralytics' ``imgsz``."""
     said = fields.get("input_size")
-    return _pair(said[-2:] if isinstance(said, (list, tuple)) else said if said is not None else _literal(metadata.get("imgsz", "")), size)
+    return _said("input_size", said, size) if said is not None else _said("imgsz", _literal(metadata.get("imgsz", "")), size)
+
+
+def _said(what: str, value: Any, default: tuple[int, int]) -> tuple[int, int]:
+    return default if value is None or isinstance(value, str) else checked_size(what, value)
 
 
 def _fields(metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -122,45 +135,17 @@ def _fields(metadata: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _from_fields(fields: Mapping[str, Any], size: tuple[int, int], channels: int) -> Preprocess:
-    crop = float(fields.get("crop_pct", 0.875))
-    order = str(fields.get("color_order", "RGB" if channels == 3 else "L")).upper()
-    mean, std = (_each(fields.get(key, default), channels) for key, default in (("mean", 0.0), ("std", 1.0)))
-    return Preprocess(
-        size=size,
-        resize=max(round(min(size) / crop), *size),
-        interpolation=str(fields.get("interpolation", "bilinear")),
-        mean=mean,
-        std=std,
-        divisor=float(fields.get("divisor", 255.0)),
-        order=order,
-    )
-
-
 def _from_range(metadata: Mapping[str, str], size: tuple[int, int], channels: int) -> Preprocess | None:
     said = _RANGES.get(metadata["Image.NominalPixelRange"])
     if said is None:
-        raise ValueError(f"Image.NominalPixelRange is {metadata['Image.NominalPixelRange']!r}, known are {', '.join(_RANGES)}")
+        raise ModelError(f"Image.NominalPixelRange is {metadata['Image.NominalPixelRange']!r}, known are {', '.join(_RANGES)}")
     known = metadata.get("Image.BitmapPixelFormat", "Rgb8" if channels == 3 else "Gray8")
     order = _FORMATS.get(known)
     if order is None:
-        raise ValueError(f"Image.BitmapPixelFormat is {known!r}, known are {', '.join(_FORMATS)}")
+        raise ModelError(f"Image.BitmapPixelFormat is {known!r}, known are {', '.join(_FORMATS)}")
     return _plain(size, max(size), channels, *said, order)
 
 
 def _plain(size: tuple[int, int], resize: int, channels: int, divisor: float, mean: float, std: float, order: str) -> Preprocess:
     order = order if channels == 3 else "L"
     return Preprocess(size, resize, "bilinear", (mean,) * channels, (std,) * channels, divisor, order)
-
-
-def _each(value: Any, channels: int) -> tuple[float, ...]:
-    values: Sequence[Any] = value if isinstance(value, (list, tuple)) else [value] * channels
-    return tuple(float(v) for v in values)
-
-
-def _pair(value: Any, default: tuple[int, int]) -> tuple[int, int]:
-    if isinstance(value, int):
-        return value, value
-    if isinstance(value, (list, tuple)) and len(value) == 2:
-        return int(value[0]), int(value[1])
-    return default

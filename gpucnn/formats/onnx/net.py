@@ -114,5 +114,5 @@ def _read(path: Path) -> bytes:
         check_limit("file bytes", size, f"{path}: has {size} bytes")
         return path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
 

@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import ModelError
 from ...limits import check_limit
 from ..bfloat16 import widen_bfloat16
+from ..elements import check_shape
 
 __all__ = ["ELEMENT_TYPES", "element_type", "file_type", "held_as", "to_array", "widened"]
 
@@ -84,10 +85,10 @@ def to_array(tensor: Any, what: str, raw: bytes | memoryview | None = None) -> B
     """
     shape = tuple(int(d) for d in tensor.dims)
     dtype = element_type(tensor.data_type, what)
-    if any(d < 0 for d in shape):
-        raise ModelError(f"{what} has a negative size: {shape}")
     size = prod(shape)
-    check_limit("weight bytes", size * dtype.itemsize, f"{what} declares {size * dtype.itemsize} bytes ({shape})")
+    if min(shape, default=0) >= 0:
+        check_limit("weight bytes", size * dtype.itemsize, f"{what} declares {size * dtype.itemsize} bytes ({shape})")
+    check_shape(what, shape, dtype.itemsize)
     name = ELEMENT_TYPES[tensor.data_type]
     if raw is None and tensor.HasField("raw_data"):
         raw = tensor.raw_data
