@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -186,6 +187,18 @@ class NeedsValues(Exception):  # noqa: N818  # a request to whoever records, not
         self.names = names
 
 
+_MOST_AXES = 32  # NumPy 1's
+_MOST_BYTES = 1 << 62
+
+
+def _check_addressable(maker: str, spec: Spec) -> None:
+    """Beyond this no arithmetic on sizes can be trusted; what may be computed is for the plan to say."""
+    if spec.ndim > _MOST_AXES:
+        raise ShapeError(f"{maker}: a value of {spec.ndim} axes, expected at most {_MOST_AXES}")
+    if prod(size or 1 for size in spec.shape) * spec.dtype.itemsize > _MOST_BYTES:
+        raise ShapeError(f"{maker}: {spec} is more than memory has addresses")
+
+
 class Graph:
     """Values, and the nodes between them in an order in which they can run.
 
@@ -215,6 +228,8 @@ class Graph:
         self.notes: dict[str, int] = {}
         self.paths: dict[int, str] = {}
         self._names: set[str] = set()
+        self._searched: dict[str, int] = {}
+        self._searched_constants: dict[str, int] = {}
         self._constant_names: set[str] = set()  # apart: packed weights are kept by them, and no node may change them
         self._constants: dict[int, Value] = {}
         self._scopes: list[str] = [""]
@@ -223,6 +238,7 @@ class Graph:
 
     def input(self, name: str, spec: Spec, order: Order = "logical") -> Value:
         """Add an input."""
+        _check_addressable(name, spec)
         value = Value(self, self._unique(name), spec)
         value.order = order
         self.inputs[name] = value
@@ -253,6 +269,8 @@ class Graph:
             if v is not None and v.graph is not self:
                 raise GpucnnError(f"{op.name}: value {v.name!r} belongs to another recording; pass it in as an input instead")
         specs = op.infer(*(None if v is None else v.spec for v in values))
+        for spec in specs:
+            _check_addressable(name or self._scoped(op), spec)
         label = self._unique(name or self._scoped(op))
         node = Node(op, values, (), label, self._scopes[-1])
         node.outputs = tuple(
@@ -285,6 +303,7 @@ class Graph:
         if value.producer.scope == path and value.producer.outputs[0] is value:
             del self.layers[inner]
             self._names.discard(inner)
+            self._searched.clear()
             value.name = value.producer.name = name
 
     def _scoped(self, op: Op) -> str:
@@ -292,10 +311,15 @@ class Graph:
 
     def _unique(self, name: str, taken: set[str] | None = None) -> str:
         taken = self._names if taken is None else taken
-        candidate, k = name, 0
+        # Where the search for the name last ended: a net may give one name to all its nodes.
+        searched = self._searched if taken is self._names else self._searched_constants
+        k = searched.get(name, 0)
+        candidate = f"{name}_{k}" if k else name
         while candidate in taken:
             k += 1
             candidate = f"{name}_{k}"
+        if k:
+            searched[name] = k
         taken.add(candidate)
         return candidate
 

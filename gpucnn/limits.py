@@ -10,6 +10,7 @@ __all__ = ["check_limit"]
 _SETTINGS = {
     "file bytes": "max_file_bytes",
     "nodes": "max_nodes",
+    "operations": "max_folding",
     "elements": "max_elements",
     "weight bytes": "max_weight_bytes",
 }
@@ -20,7 +21,7 @@ def check_limit(kind: str, amount: int, what: str) -> None:
 
     Parameters
     ----------
-    kind : {"file bytes", "nodes", "elements", "weight bytes"}
+    kind : {"file bytes", "nodes", "operations", "elements", "weight bytes"}
     amount : int
     what : str
         Begins the message, and says where how much of what was met: ``"net.npz: the file has 900 bytes"``.
@@ -34,7 +35,7 @@ def check_limit(kind: str, amount: int, what: str) -> None:
     --------
     >>> check_limit("nodes", 10**9, "net.onnx: the graph has 1000000000 nodes")
     Traceback (most recent call last):
-    gpucnn.errors.LimitError: net.onnx: the graph has 1000000000 nodes, the limit is 100000; set GPUCNN_MAX_NODES to raise it
+    gpucnn.errors.LimitError: net.onnx: the graph has 1000000000 nodes, the limit is 20000; set GPUCNN_MAX_NODES to raise it
     """
     field = _SETTINGS[kind]
     limit = getattr(settings(), field)

@@ -92,11 +92,11 @@ def load(
                 f"For a net with random weights: gpucnn.compile(gpucnn.zoo.create({text!r}), {_shape(text)})"
             )
         return _architecture(text, weights, _named(weights), None, *given)
-    if text and path.is_dir():
+    if text and os.path.isdir(text):
         return _folder(path, weights, "", *given)
     if path.suffix.lower() == ".onnx":
         return _onnx(path, weights, shapes, *given)
-    if path.is_file():
+    if os.path.isfile(text):
         raise ModelError(
             f"{path}: a file of weights does not name its architecture; pass that too: "
             f"load('resnet50', weights={text!r}), or -m resnet50 -w {text}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,7 +59,6 @@ def plan_arena(lifetimes: Sequence[Lifetime], alignment: int = ALIGNMENT) -> tup
                 best, best_room = cursor, room
             cursor = max(cursor, -(-end // alignment) * alignment)
         offsets[i] = best if best >= 0 else cursor
-        placed.append((offsets[i], offsets[i] + mine.size, mine))
-        placed.sort(key=lambda p: p[0])
+        insort(placed, (offsets[i], offsets[i] + mine.size, mine), key=lambda p: p[0])
         total = max(total, offsets[i] + mine.size)
     return offsets, total

@@ -9,7 +9,8 @@ GPUCNN_THREADS           all cores    CPU cores to use
 GPUCNN_STRICT            0            1: a step that would run by the slow reference is an error
 GPUCNN_MAX_FILE_BYTES    17179869184  a model, weights or label file larger than this is not opened
 GPUCNN_MAX_WEIGHT_BYTES  8589934592   weights that together take more than this are refused
-GPUCNN_MAX_NODES         100000       an ONNX model with more nodes is refused
+GPUCNN_MAX_NODES         20000        an ONNX model with more nodes is refused
+GPUCNN_MAX_FOLDING       10000000000  operations on constants while an ONNX model is loaded, beyond which it is refused
 GPUCNN_MAX_ELEMENTS      2147483647   an array with more elements is refused, in a net or on the way to one
 GPUCNN_MAX_IMAGE_PIXELS  89478485     an image with more pixels is refused before it is decoded
 ======================== ============ ================================================================
@@ -39,6 +40,7 @@ class Settings:
     max_file_bytes: int
     max_weight_bytes: int
     max_nodes: int
+    max_folding: int
     max_elements: int
     max_image_pixels: int
 
@@ -92,7 +94,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         strict=_switch(environ, "GPUCNN_STRICT"),
         max_file_bytes=_positive(environ, "GPUCNN_MAX_FILE_BYTES", 16 << 30),
         max_weight_bytes=_positive(environ, "GPUCNN_MAX_WEIGHT_BYTES", 8 << 30),
-        max_nodes=_positive(environ, "GPUCNN_MAX_NODES", 100_000),
+        max_nodes=_positive(environ, "GPUCNN_MAX_NODES", 20_000),
+        max_folding=_positive(environ, "GPUCNN_MAX_FOLDING", 10**10),
         max_elements=_positive(environ, "GPUCNN_MAX_ELEMENTS", 2**31 - 1),
         max_image_pixels=_positive(environ, "GPUCNN_MAX_IMAGE_PIXELS", 89_478_485),
     )

@@ -14,7 +14,17 @@ from ..errors import ShapeError
 from ..spec import Array, Spec
 from .base import Layout, Op, Validation, accumulator, require_float
 from .power import check_power, norm_of, unit_of
-from .window import Padding, output_sizes, pad_spatial, require_axes, require_number, resolve_padding, running_best, windows
+from .window import (
+    Padding,
+    output_sizes,
+    pad_spatial,
+    require_axes,
+    require_number,
+    resolve_padding,
+    running_best,
+    taps_inside,
+    windows,
+)  # fmt: skip
 
 __all__ = ["AvgPool", "LpPool", "MaxPool", "MinPool"]
 
@@ -227,8 +237,7 @@ class AvgPool(Op):
         sides = zip(out, x.shape[2:], self.kernel_size, self.stride, self.pads(x), self.dilation)
         for axis, (p, n, k, s, (before, after), d) in enumerate(sides):
             lowest, highest = (-before, n + after) if self.count_include_pad else (0, n)
-            at = np.arange(p)[:, None] * s - before + np.arange(k)[None, :] * d
-            met = ((at >= lowest) & (at < highest)).sum(axis=1)
+            met = taps_inside(p, k, s, before, d, lowest, highest)
             count = count * met.reshape(-1, *(1,) * (len(out) - 1 - axis))
         return np.maximum(count, 1)
 

@@ -12,7 +12,8 @@ from ..spec import Array, Spec, shape_text
 from .base import wrong
 
 __all__ = [
-    "Padding", "output_sizes", "pad_spatial", "require_axes", "require_map", "require_number", "resolve_padding", "running_best", "windows",
+    "Padding", "output_sizes", "pad_spatial", "require_axes", "require_map", "require_number", "resolve_padding", "running_best",
+    "taps_inside", "windows",
 ]  # fmt: skip
 
 Padding = tuple[tuple[int, int], ...] | str
@@ -98,6 +99,16 @@ def output_sizes(
             count -= 1
         out.append(count)
     return tuple(out)
+
+
+def taps_inside(count: int, k: int, s: int, before: int, d: int, lowest: int, highest: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """How many of a window's places lie in [lowest, highest), for each of ``count`` windows along an axis.
+
+    Counted, not listed: a kernel may reach over a billion pixels of padding.
+    """
+    start = np.arange(count, dtype=np.int64) * s - before
+    first, behind = (np.clip(-((start - bound) // d), 0, k) for bound in (lowest, highest))
+    return behind - first
 
 
 def pad_spatial(

@@ -55,6 +55,42 @@ def onnx_fields(rng: Random, data: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def onnx_numbers(rng: Random, data: bytes) -> bytes:
+    """Numbers that decide shapes: attributes, and what small integer constants hold; the rest stays sound."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.ModelProto()
+    model.ParseFromString(data)
+    messages = _messages(model, [])
+    attributes = [m for m in messages if isinstance(m, onnx.AttributeProto) and m.type in (m.INT, m.INTS, m.FLOAT, m.FLOATS)]
+    tensors = [m for m in messages if isinstance(m, onnx.TensorProto) and m.data_type == m.INT64 and m.raw_data]
+    sizes = [m for m in messages if isinstance(m, onnx.TensorShapeProto.Dimension) and m.HasField("dim_value")]
+    for _ in range(int(rng.integers(1, 3))):
+        kinds = [kind for kind in (attributes, tensors, sizes) if kind]
+        if not kinds:
+            break
+        chosen = pick(rng, pick(rng, kinds))
+        number = int(pick(rng, INTERESTING)) if rng.random() < 0.3 else int(rng.integers(-3, 12))
+        number = (number + 2**63) % 2**64 - 2**63
+        if isinstance(chosen, onnx.TensorProto):
+            array = numpy_helper.to_array(chosen).copy()
+            if array.size:
+                array.flat[int(rng.integers(array.size))] = number
+            chosen.raw_data = array.tobytes()
+        elif isinstance(chosen, onnx.TensorShapeProto.Dimension):
+            chosen.dim_value = number
+        elif chosen.type == chosen.INTS and len(chosen.ints):
+            chosen.ints[int(rng.integers(len(chosen.ints)))] = number
+        elif chosen.type == chosen.INT:
+            chosen.i = number
+        elif chosen.type == chosen.FLOATS and len(chosen.floats):
+            chosen.floats[int(rng.integers(len(chosen.floats)))] = pick(rng, (0.0, -1.0, 1e9, 1e38, float("nan"), float("inf"), 1e-30))
+        else:
+            chosen.f = pick(rng, (0.0, -1.0, 1e9, 1e38, float("nan"), float("inf"), 1e-30))
+    return bytes(model.SerializeToString())
+
+
 def _change_field(rng: Random, message: Any, messages: list[Any], texts: list[str]) -> None:
     fields = message.ListFields() if rng.random() < 0.8 else [(f, getattr(message, f.name)) for f in message.DESCRIPTOR.fields]
     if not fields:
@@ -211,7 +247,7 @@ def protobuf_wire(rng: Random, data: bytes) -> bytes:
             case "number":
                 field[0] = int(rng.integers(1, 30))
             case "move":
-                pick(rng, lists).append(field)
+                pick(rng, lists).append(copy.deepcopy(field))
             case "deep" if isinstance(field[2], list):
                 raw: Any = field[2]
                 for _ in range(int(rng.integers(2, 200))):
@@ -528,7 +564,7 @@ def tiff_tags(rng: Random, data: bytes) -> bytes:
 
 
 STRUCTURED: dict[str, tuple[Callable[[Random, bytes], bytes], ...]] = {
-    ".onnx": (onnx_fields, onnx_fields, onnx_fields, protobuf_wire),
+    ".onnx": (onnx_fields, onnx_fields, onnx_numbers, onnx_numbers, protobuf_wire),
     ".safetensors": (safetensors_header,),
     ".json": (json_values,),
     ".pth": (zip_fields, zip_members, zip_members),

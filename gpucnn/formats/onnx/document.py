@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ModelError
+from ...limits import check_limit
 from .external import read_external
-from .tensors import ELEMENT_TYPES, Bits, to_array, widened
+from .tensors import ELEMENT_TYPES, Bits, declared_bytes, to_array, widened
 
 __all__ = ["OnnxFile", "OnnxFunction", "OnnxGraph", "OnnxNode", "OnnxPort", "parse_model"]
 
-_DEEPEST = 32  # subgraphs inside subgraphs
+_DEEPEST = 16  # subgraphs inside subgraphs; protobuf itself goes about twice as deep
 
 Dims = tuple["int | str", ...]
 
@@ -126,6 +127,8 @@ def parse_model(model: Any, origin: str, folder: Path | None) -> OnnxFile:
     if model.training_info:
         raise ModelError(f"{origin}: is a model in training; export it for inference")
     reader = _Reader(origin, folder)
+    reader.count("functions", len(model.functions))
+    reader.count("entries of metadata", len(model.metadata_props))
     functions = {}
     for f in model.functions:
         key = (_domain(say(f.domain)), say(f.name), say(f.overload))
@@ -164,10 +167,14 @@ class _Reader:
     def __init__(self, origin: str, folder: Path | None) -> None:
         self.origin, self.folder = origin, folder
         self.say = partial(_said, origin)
+        self.nodes = self.held = 0
 
     def graph(self, g: Any, depth: int) -> OnnxGraph:
         if depth > _DEEPEST:
             raise ModelError(f"{self.origin}: subgraphs are nested more than {_DEEPEST} deep")
+        # Of messages the library has made the objects already, which take less than what would be made of them.
+        for what, several in (("nodes", g.node), ("initializers", g.initializer), ("inputs", g.input), ("outputs", g.output)):
+            self.count(what, len(several))
         if g.sparse_initializer:
             raise ModelError(f"{self.origin}: holds sparse initializers, which are not read; store them dense")
         initializers: dict[str, Bits] = {}
@@ -182,6 +189,10 @@ class _Reader:
         self._unique([p.name for p in outputs], "output")
         nodes = self.ordered([self.node(n, depth) for n in g.node], [*initializers, *(p.name for p in inputs)])
         return OnnxGraph(self.say(g.name), inputs, outputs, initializers, nodes)
+
+    def count(self, what: str, number: int) -> None:
+        """Refuse what is far more than a net has."""
+        check_limit("nodes", number, f"{self.origin}: has {number} {what}" + (" or more" if what == "nodes" else ""))
 
     def _unique(self, names: Sequence[str], what: str) -> None:
         seen: set[str] = set()
@@ -239,9 +250,14 @@ class _Reader:
         return self.say(d.dim_param) or "?"  # some exporters write -1 for any size
 
     def node(self, n: Any, depth: int) -> OnnxNode:
+        self.nodes += 1
+        self.count("nodes", self.nodes)
         say = self.say
         inputs, outputs, op_type = tuple(map(say, n.input)), tuple(map(say, n.output)), say(n.op_type)
         label = say(n.name) or next((o for o in outputs if o), op_type)
+        self.count(f"inputs of node {label!r}", len(inputs))
+        self.count(f"outputs of node {label!r}", len(outputs))
+        self.count(f"attributes of node {label!r}", len(n.attribute))
         references: dict[str, str] = {}
         attributes: dict[str, Any] = {}
         for a in n.attribute:
@@ -256,6 +272,8 @@ class _Reader:
 
     def tensor(self, t: Any, what: str) -> Bits:
         what = f"{self.origin}: {what}"
+        self.held += declared_bytes(t, what)
+        check_limit("weight bytes", self.held, f"{what}: with those before it, tensors take {self.held} bytes")
         if t.HasField("segment"):
             raise ModelError(f"{what} is a segment of a tensor, which is not read")
         if t.data_location == t.EXTERNAL:

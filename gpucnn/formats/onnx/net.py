@@ -18,6 +18,8 @@ from .tensors import element_type
 
 __all__ = ["OnnxNet", "read_onnx"]
 
+_MOST_BYTES = 1 << 31  # of a protobuf message
+
 
 class OnnxNet:
     """A net from an ONNX file.
@@ -108,11 +110,14 @@ def read_onnx(source: str | os.PathLike[str] | bytes | Any) -> OnnxNet:
 
 def _read(path: Path) -> bytes:
     try:
-        if not path.is_file():
-            raise ModelError(f"{path}: there is no such file" if not path.exists() else f"{path}: is not a regular file")
-        size = path.stat().st_size
-        check_limit("file bytes", size, f"{path}: has {size} bytes")
-        return path.read_bytes()
+        if not os.path.isfile(path):
+            raise ModelError(f"{path}: is not a regular file" if os.path.exists(path) else f"{path}: there is no such file")
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            check_limit("file bytes", size, f"{path}: has {size} bytes")
+            if size >= _MOST_BYTES:
+                raise ModelError(f"{path}: has {size} bytes, an ONNX file is below 2 GiB; store its tensors beside it (external data)")
+            return file.read(_MOST_BYTES)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
 

@@ -53,7 +53,9 @@ def _evenly(places: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[int, int, int]
     first, last = int(places[0]), int(places[-1])
     step = int(places[1]) - first if places.size > 1 else 1
     stop = last + (1 if step > 0 else -1)
-    return (first, stop, step) if step and np.array_equal(places, np.arange(first, stop, step)) else None
+    if not step or last - first != step * (places.size - 1):
+        return None
+    return (first, stop, step) if np.array_equal(places, np.arange(first, stop, step)) else None
 
 
 def GatherElements(g: Recorder, x: Value, indices: Value, *, axis: int = 0) -> Value:

@@ -175,6 +175,7 @@ def _padded(g: Recorder, x: Value, pads: Ints, dims: Sequence[int], mode: str, v
     added = [tuple(max(0, n) for n in pairs.get(dim, (0, 0))) for dim in range(x.ndim)]
     for dim, (size, pair) in enumerate(zip(x.shape, added)):
         if size and max(pair) > {"reflect": size - 1, "wrap": size}.get(mode, max(pair)):  # further than once around
+            g.allow((size + sum(pair),), np.dtype(np.int64))
             places = np.pad(np.arange(size), pair, mode="reflect" if mode == "reflect" else "wrap")
             x, added[dim] = g.append(Gather(dim), x, places), (0, 0)
     if not any(map(any, added)):

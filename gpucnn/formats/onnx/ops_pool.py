@@ -9,12 +9,14 @@ import numpy as np
 
 from ...errors import ShapeError, UnsupportedError
 from ...graph import Value
+from ...limits import check_limit
 from ...ops import AvgPool, Binary, Gather, GlobalAvgPool, Pad
 from ...ops import GlobalLpPool as GlobalLpPoolOp
 from ...ops import GlobalMaxPool as GlobalMaxPoolOp
 from ...ops import LpPool as LpPoolOp
 from ...ops import MaxPool as MaxPoolOp
 from ...ops import MaxUnpool as MaxUnpoolOp
+from ...ops.window import taps_inside
 from .ops_conv import padding, pairs, per_axis, spatial_axes
 
 if TYPE_CHECKING:
@@ -39,8 +41,9 @@ def MaxPool(
     _check_windows(op, x)
     values, places = g.append_all(op, x)
     if storage_order:
+        g.allow(x.shape[2:], np.dtype(np.int64))
         places = g.append(Gather(0), g.constant(_by_columns(x.shape[2:])), places)
-    first = _first_places(x.shape[:2], prod(x.shape[2:]), rank)
+    first = _first_places(g, x.shape[:2], prod(x.shape[2:]), rank)
     return values, g.append(Binary("add"), places, first) if first.any() else places
 
 
@@ -48,13 +51,14 @@ def _check_windows(op: MaxPoolOp, x: Value) -> None:
     """Raise where a window lies in the padding alone: nobody says what its index is."""
     out = op.infer(x.spec)[0].shape[2:]
     for count, n, k, s, (before, _), d in zip(out, x.shape[2:], op.kernel_size, op.stride, op.pads(x.spec), op.dilation):
-        at = np.arange(count)[:, None] * s - before + np.arange(k) * d
-        if not ((at >= 0) & (at < n)).any(axis=1).all():
+        if not taps_inside(count, k, s, before, d, 0, n).all():
             raise UnsupportedError(f"a window lies in the padding alone, so its index is undefined (padding {op.pads(x.spec)}); use less")
 
 
-def _first_places(planes: tuple[int, ...], pixels: int, rank: int) -> Tensor:
+def _first_places(g: Recorder, planes: tuple[int, ...], pixels: int, rank: int) -> Tensor:
     """ONNX's indices count through the whole array: where each plane starts, (n, c, 1, …)."""
+    elements = prod(planes) * pixels
+    check_limit("elements", elements, f"indices count through {elements} elements")
     return (np.arange(prod(planes), dtype=np.int64) * pixels).reshape(*planes, *(1,) * rank)
 
 
@@ -72,7 +76,7 @@ def MaxUnpool(
     plane = tuple((n - 1) * s + k - before - after for n, k, s, (before, after) in sides)
     if indices.dtype != np.int64:
         raise ShapeError(f"indices must be int64, got {indices.spec}")
-    y = g.append(MaxUnpoolOp(plane), x, _in_planes(g, indices, _first_places(x.shape[:2], prod(plane), rank)))
+    y = g.append(MaxUnpoolOp(plane), x, _in_planes(g, indices, _first_places(g, x.shape[:2], prod(plane), rank)))
     if output_shape is None:
         return y
     # The indices are those of the plane that the windows make, which lies at the beginning of the larger one.

@@ -11,9 +11,10 @@ import numpy as np
 
 from ...errors import GpucnnError, LimitError, ModelError, ShapeError, UnsupportedError
 from ...graph import Graph, NeedsValues, Value
+from ...host_memory import check_host_memory
 from ...limits import check_limit
 from ...ops import Cast, Op
-from ...spec import Array
+from ...spec import Array, Spec
 from .document import OnnxFile, OnnxFunction, OnnxGraph, OnnxNode
 from .registry import NewestOpset, find, first_opset
 from .tensors import ELEMENT_TYPES
@@ -26,6 +27,7 @@ Strings = tuple[str, ...]
 Tensor = np.ndarray[Any, Any]
 Subgraph = OnnxGraph
 
+_MOST_AXES = 32  # NumPy 1's
 _DEEPEST_CALL = 32  # functions that call functions
 _OF_INTEGERS = ("ConvInteger", "MatMulInteger", "QGemm", "DynamicQuantizeMatMul", "MatMulIntegerToFloat")
 
@@ -46,7 +48,7 @@ class Recorder:
         self.wanted: tuple[bool, ...] = ()
         self._label = ""
         self._folded = folded
-        self._calls = 0
+        self._calls = self._nodes = self._made = self._work = 0
         self._failed: GpucnnError | None = None
         self._scope: dict[str, Value | None] = {}
 
@@ -66,8 +68,11 @@ class Recorder:
         values = [v if v is None or isinstance(v, Value) else self.constant(v) for v in inputs]
         if not values or not all(v is None or v.is_constant for v in values):
             return self.graph.append(op, values, self._label)
-        for spec in op.infer(*(None if v is None else v.spec for v in values)):
+        specs = [None if v is None else v.spec for v in values]
+        for spec in op.infer(*specs):
             self.allow(spec.shape, spec.dtype)
+        self._work += _work(op, specs)
+        check_limit("operations", self._work, f"constants that take {self._work} operations would be computed")
         with np.errstate(all="ignore"):
             arrays = op.reference(np, *(None if v is None else v.data for v in values))
         return tuple(self.constant(np.asarray(a, order="C")) for a in arrays)
@@ -96,9 +101,16 @@ class Recorder:
         return tuple(int(v) for v in array.reshape(-1))
 
     def allow(self, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
-        """Raise unless a constant of this size may be made."""
+        """Raise unless a constant of this size may be made, beside those that were."""
+        if len(shape) > _MOST_AXES:
+            raise ShapeError(f"a constant of {len(shape)} axes would be made, expected at most {_MOST_AXES}")
         nbytes = math.prod(int(s) for s in shape) * dtype.itemsize
         check_limit("weight bytes", nbytes, f"a constant of {nbytes} bytes would be made")
+        elements = math.prod(int(s) or 1 for s in shape)  # of none too: there are strides
+        check_limit("elements", elements, f"a constant of {elements} elements would be made")
+        self._made += nbytes
+        check_limit("weight bytes", self._made, f"constants of {self._made} bytes together would be made")
+        check_host_memory(nbytes, "a constant", "free some memory")
 
     def branch(self, graph: OnnxGraph) -> tuple[Value, ...]:
         """Record a subgraph in place; it sees the values around it."""
@@ -191,6 +203,8 @@ class Recorder:
 
     def _record_node(self, node: OnnxNode, inputs: list[Value | None]) -> tuple[Value, ...]:
         self._label = node.name
+        self._nodes += 1
+        check_limit("nodes", self._nodes, f"{self.file.origin}: with the functions that it calls, the net has {self._nodes} nodes or more")
         where = f"{self.file.origin}, node {node.name!r} ({node.op_type})"
         function = self.file.called_by(node)
         if function is not None:
@@ -222,7 +236,7 @@ class Recorder:
         """Record the body of a function that the file brings along."""
         self._calls += 1
         if self._calls > _DEEPEST_CALL:
-            raise self._fail(ModelError(f"{self.file.origin}: functions call one another more than {_DEEPEST_CALL} deep, at {node.name!r}"))
+            raise self._fail(_too_deep(self.file, node))
         if len(inputs) > len(function.inputs):
             most = len(function.inputs)
             raise self._fail(ModelError(f"{self.file.origin}, node {node.name!r} ({node.op_type}): takes {most} inputs, got {len(inputs)}"))
@@ -235,6 +249,17 @@ class Recorder:
         self._scope, self._opsets = kept
         self._calls -= 1
         return self._results(node.op_type, function.outputs, scope)
+
+
+def _work(op: Op, specs: Sequence[Spec | None]) -> int:
+    """About how many operations an op's reference takes, those in Python's own loops weighed as what they cost.
+
+    References go over the places of a window one after another, and are not made for speed.
+    """
+    if op.layout != "spatial":
+        return op.flops(*specs)
+    size = getattr(op, "kernel_size", None) or (specs[1].shape[2:] if len(specs) > 1 and specs[1] is not None else ())
+    return 32 * op.flops(*specs) + 2048 * math.prod(size)
 
 
 def _with_attributes(node: OnnxNode, path: str, given: Mapping[str, Any]) -> OnnxNode:
@@ -285,24 +310,30 @@ def _check_nodes(file: OnnxFile, nodes: Sequence[OnnxNode], opsets: Mapping[str,
 
 
 def _unknown(
-    file: OnnxFile, nodes: Sequence[OnnxNode], opsets: Mapping[str, int], called: set[int]
+    file: OnnxFile, nodes: Sequence[OnnxNode], opsets: Mapping[str, int], called: set[int], depth: int = 0
 ) -> tuple[list[_Placed], list[_Placed]]:
     """Nodes whose operators cannot be recorded: those that will be, and those in branches, which may be."""
     certain: list[_Placed] = []
     perhaps: list[_Placed] = []
     for node in nodes:
         function = file.called_by(node)
+        if function is not None and depth > _DEEPEST_CALL:
+            raise _too_deep(file, node)
         if function is not None and id(function) not in called:
             called.add(id(function))
-            sure, unsure = _unknown(file, function.nodes, function.opsets, called)
+            sure, unsure = _unknown(file, function.nodes, function.opsets, called, depth + 1)
             certain += sure
             perhaps += unsure
         elif function is None and find(node.domain, node.op_type, opsets.get(node.domain, 0)) is None:
             certain.append((node, opsets))
         for graph in node.subgraphs:
-            sure, unsure = _unknown(file, graph.nodes, opsets, called)
+            sure, unsure = _unknown(file, graph.nodes, opsets, called, depth)
             perhaps += sure + unsure
     return certain, perhaps
+
+
+def _too_deep(file: OnnxFile, node: OnnxNode) -> ModelError:
+    return ModelError(f"{file.origin}: functions call one another more than {_DEEPEST_CALL} deep, at {node.name!r}")
 
 
 def _report(file: OnnxFile, bad: Sequence[_Placed]) -> str:

@@ -13,7 +13,7 @@ from ...limits import check_limit
 from ..bfloat16 import widen_bfloat16
 from ..elements import check_shape
 
-__all__ = ["ELEMENT_TYPES", "element_type", "file_type", "held_as", "to_array", "widened"]
+__all__ = ["ELEMENT_TYPES", "declared_bytes", "element_type", "file_type", "held_as", "to_array", "widened"]
 
 Bits = np.ndarray[Any, np.dtype[Any]]
 
@@ -67,6 +67,16 @@ def file_type(dtype: np.dtype[Any]) -> str:
     return str(dtype.metadata["onnx"]) if dtype.metadata and "onnx" in dtype.metadata else dtype.name
 
 
+def declared_bytes(tensor: Any, what: str) -> int:
+    """What a ``TensorProto`` says that its array takes; raises where no array is so large, or of that type."""
+    shape = tuple(int(d) for d in tensor.dims)
+    dtype = element_type(tensor.data_type, what)
+    nbytes = prod(shape) * dtype.itemsize
+    if min(shape, default=0) >= 0:
+        check_limit("weight bytes", nbytes, f"{what} declares {nbytes} bytes ({shape})")
+    return check_shape(what, shape, dtype.itemsize)
+
+
 def to_array(tensor: Any, what: str, raw: bytes | memoryview | None = None) -> Bits:
     """The array of a ``TensorProto``.
 
@@ -83,12 +93,9 @@ def to_array(tensor: Any, what: str, raw: bytes | memoryview | None = None) -> B
     array
         Read-only where it shares memory with the file.
     """
+    declared_bytes(tensor, what)
     shape = tuple(int(d) for d in tensor.dims)
-    dtype = element_type(tensor.data_type, what)
     size = prod(shape)
-    if min(shape, default=0) >= 0:
-        check_limit("weight bytes", size * dtype.itemsize, f"{what} declares {size * dtype.itemsize} bytes ({shape})")
-    check_shape(what, shape, dtype.itemsize)
     name = ELEMENT_TYPES[tensor.data_type]
     if raw is None and tensor.HasField("raw_data"):
         raw = tensor.raw_data

@@ -1,0 +1,142 @@
+"""ONNX tensors that lie about their size, and nets that ask for petabytes in a few bytes: an error of ours before memory is taken."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hostile import W, assert_ours, ints, net, refused
+from onnx import TensorProto, helper, numpy_helper
+
+from gpucnn.errors import GpucnnError, LimitError, ModelError, ShapeError
+from gpucnn.onnx_backend import prepare
+
+# ---- tensors ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dims", [(1 << 40, 1 << 40), (1 << 62, 4), ((1 << 63) - 1,), (1 << 32, 1 << 32, 1 << 32)])
+def test_sizes_whose_product_overflows(dims):
+    made = net([("Conv", "x w", "y")], {"w": W})
+    made.graph.initializer[0].dims[:] = dims
+    refused(made, LimitError, "declares", "GPUCNN_MAX_WEIGHT_BYTES")
+
+
+@pytest.mark.parametrize("dims", [(1 << 62, 0, 4), (-1, 3), (-(1 << 63),), (1,) * 40])
+def test_shapes_that_no_array_has(dims):
+    made = net([("Conv", "x w", "y")], {"w": W})
+    made.graph.initializer[0].dims[:] = dims
+    refused(made, ModelError, "initializer 'w' has the shape")
+
+
+@pytest.mark.parametrize("change", [-4, -1, 1, 4, 1 << 20])
+def test_more_or_fewer_bytes_than_declared(change):
+    made = net([("Conv", "x w", "y")], {"w": W})
+    raw = made.graph.initializer[0].raw_data
+    made.graph.initializer[0].raw_data = raw[:change] if change < 0 else raw + bytes(change)
+    refused(made, ModelError, "needs 432 bytes for 108 elements of float32", f"the file has {432 + change}")
+
+
+def test_many_tensors_that_together_exceed_the_limit(set_limits):
+    set_limits(max_weight_bytes=1000)
+    refused(
+        net([("Add", "x a", "y")], {"a": np.zeros(100, np.float32), "b": np.zeros(100, np.float32), "c": np.zeros(100, np.float32)}),
+        LimitError,
+        "initializer 'c': with those before it, tensors take 1200 bytes, the limit is 1000",
+    )
+
+
+def test_sparse_initializers_are_refused_before_they_are_looked_at():
+    made = net([("Relu", "x", "y")])
+    values = numpy_helper.from_array(np.ones(1, np.float32), "w")
+    values.data_location = TensorProto.EXTERNAL
+    values.external_data.add(key="location", value="/etc/passwd")
+    made.graph.sparse_initializer.append(helper.make_sparse_tensor(values, numpy_helper.from_array(ints(0), "i"), [1 << 40]))
+    refused(made, ModelError, "sparse initializers")
+
+
+# ---- constants that are made ------------------------------------------------------------------------------------------
+
+HUGE = 1 << 40
+MADE = {
+    "ConstantOfShape": (
+        [("ConstantOfShape", "s", "c"), ("Size", "c", "n"), ("Cast", "n", "f", {"to": 1}), ("Add", "x f", "y")],
+        {"s": ints(HUGE, 4)},
+    ),
+    "ConstantOfShape of 40 axes": ([("ConstantOfShape", "s", "c"), ("Add", "x c", "y")], {"s": np.ones(40, np.int64)}),
+    "ConstantOfShape of nothing": ([("ConstantOfShape", "s", "c"), ("Add", "x c", "y")], {"s": ints(1 << 62, 0, 1 << 62)}),
+    "Expand": ([("Expand", "one s", "c"), ("Add", "x c", "y")], {"s": ints(HUGE), "one": np.float32([1])}),
+    "Tile": ([("Tile", "one s", "c"), ("Add", "x c", "y")], {"s": ints(HUGE), "one": np.float32([1])}),
+    "Tile of the input": ([("Tile", "x s", "y")], {"s": ints(1, 1, HUGE, HUGE)}),
+    "Range": (
+        [("Range", "a b c", "d"), ("Cast", "d", "e", {"to": 1}), ("ReduceSum", "e", "f"), ("Add", "x f", "y")],
+        {"a": np.int64(0), "b": np.int64(HUGE), "c": np.int64(1)},
+    ),
+    "Pad": ([("Pad", "one p", "c"), ("Add", "x c", "y")], {"p": ints(HUGE, HUGE), "one": np.float32([1])}),
+    "Pad of the input": ([("Pad", "x p", "y")], {"p": ints(0, 0, HUGE, HUGE, 0, 0, 0, 0)}),
+    "Pad around and around": ([("Pad", "x p", "y", {"mode": "reflect"})], {"p": ints(0, 0, HUGE, 0, 0, 0, 0, 0)}),
+    "Resize": ([("Resize", "x none none s", "y")], {"s": ints(1, 3, HUGE, HUGE)}),
+    "OneHot": (
+        [("OneHot", "i d v", "c"), ("ReduceSum", "c", "f"), ("Add", "x f", "y")],
+        {"i": ints(1, 2), "d": np.int64(HUGE), "v": np.float32([0, 1])},
+    ),
+    "EyeLike": ([("ConstantOfShape", "s", "c"), ("EyeLike", "c", "d"), ("Add", "x d", "y")], {"s": ints(1 << 20, 1 << 20)}),
+    "Conv padding": ([("Conv", "x w", "y", {"pads": [HUGE] * 4})], {"w": W}),
+    "Conv padding below 2^31": ([("Conv", "x w", "y", {"pads": [1 << 30] * 4})], {"w": W}),
+    "ConvTranspose stride": ([("ConvTranspose", "x w", "y", {"strides": [1 << 20, 1 << 20]})], {"w": np.ones((3, 1, 2, 2), np.float32)}),
+    "Reshape": ([("Reshape", "x s", "y")], {"s": ints(HUGE, -1)}),
+    "Split": ([("Split", "x s", "y", {"axis": 1})], {"s": ints(HUGE)}),
+    "DepthToSpace": ([("DepthToSpace", "x", "y", {"blocksize": 1 << 31})], {}),
+    "Upsample": ([("Upsample", "x", "y", {"scales": [1.0, 1.0, 1e9, 1e9]})], {}),
+    "CenterCropPad": ([("CenterCropPad", "x s", "y")], {"s": ints(1, 3, HUGE, HUGE)}),
+    "a constant convolution": (
+        [("ConstantOfShape", "s", "a"), ("ConstantOfShape", "k", "b"), ("Conv", "a b", "c"), ("Add", "x c", "y")],
+        {"s": ints(1, 1, 3000, 3000), "k": ints(1, 1, 2000, 2000)},
+    ),
+    "a constant pool": (
+        [("ConstantOfShape", "s", "a"), ("MaxPool", "a", "c", {"kernel_shape": [4000, 4000]}), ("Add", "x c", "y")],
+        {"s": ints(1, 1, 4000, 4000)},
+    ),
+    "a constant product": (
+        [("ConstantOfShape", "s", "a"), ("MatMul", "a a", "b"), ("ReduceSum", "b", "c"), ("Add", "x c", "y")],
+        {"s": ints(8000, 8000)},
+    ),
+}
+OPSETS = {"Upsample": 7, "CenterCropPad": 18}
+
+
+@pytest.mark.parametrize(("nodes", "constants"), MADE.values(), ids=MADE)
+def test_what_a_few_bytes_ask_for(nodes, constants, request):
+    """Petabytes, or hours."""
+    made = net(nodes, constants, opset=OPSETS.get(request.node.callspec.id, 17))
+    refused(made, GpucnnError)
+
+
+def test_doubling_again_and_again(set_limits):
+    set_limits(max_weight_bytes=1 << 26)
+    nodes = [("Concat", f"v{i} v{i}", f"v{i + 1}", {"axis": 0}) for i in range(60)]
+    refused(net([*nodes, ("ReduceSum", "v60", "s"), ("Add", "x s", "y")], {"v0": np.float32([1])}), LimitError, "would be made")
+    nodes = [("Concat", f"v{i} v{i}", f"v{i + 1}", {"axis": 2}) for i in range(60)]
+    refused(net([("Relu", "x", "v0"), *nodes, ("Identity", "v60", "y")]), GpucnnError)
+    nodes = [("Concat", f"v{i} v{i}", f"v{i + 1}", {"axis": 2}) for i in range(30)]
+    refused(net([("Relu", "x", "v0"), *nodes, ("Identity", "v30", "y")]), LimitError, "GPUCNN_MAX_ELEMENTS")
+
+
+def test_many_constants_that_together_exceed_the_limit(set_limits):
+    set_limits(max_weight_bytes=10 << 20)
+    nodes = [("ConstantOfShape", "s", f"c{i}") for i in range(30)] + [(("Add", "x c0", "a"))]
+    nodes += [("Add", f"{'a' if i == 1 else f'a{i - 1}'} c{i}", f"a{i}") for i in range(1, 30)]
+    refused(net([*nodes, ("Identity", "a29", "y")], {"s": ints(1 << 18)}), LimitError, "constants of", "together would be made")
+
+
+def test_an_input_of_absurd_size():
+    refused(
+        net([("Relu", "x", "y")], inputs={"x": ("float32", (1, 3, 1 << 62, 1 << 62))}),
+        ShapeError,
+        "more than memory has addresses",
+        run=False,
+    )
+    for op, more in (("MaxPool", {"kernel_shape": [2, 2], "storage_order": 1}), ("Shape", {}), ("Size", {}), ("Flatten", {})):
+        made = net([(op, "x", "y i" if op == "MaxPool" else "y", more)], inputs={"x": ("float32", (1, 3, 1 << 30, 1 << 30))})
+        try:
+            prepare(made)
+        except GpucnnError as error:
+            assert_ours(error)
