@@ -13,6 +13,7 @@ from .errors import ModelError
 from .preprocess import Preprocess
 from .record import checked_record, checked_size, parsed_json, shown, whole
 from .scorer import ACTIVATIONS
+from .zoo.timm import twin_of
 
 __all__ = ["Folder", "read_folder", "read_text"]
 
@@ -90,8 +91,7 @@ def read_folder(path: Path) -> Folder:
     activation = config.get("activation", "auto")
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ModelError(f'{file}: "activation" must be one of {", ".join(ACTIVATIONS)}, got {shown(activation)}')
-    if config.get("model_args"):
-        raise ModelError(f'{file}: "model_args" change the network, which is not done here; export it to ONNX instead')
+    _check_arguments(file, config, entry)
     fields = config.get("pretrained_cfg")
     if fields is None:
         fields = config
@@ -111,13 +111,25 @@ def read_folder(path: Path) -> Folder:
 def _architecture(file: Path, config: Mapping[str, Any]) -> str:
     name = config.get("architecture")
     if isinstance(name, str):
-        return name
+        twin = twin_of(name)
+        return name if twin is None else twin.name
     if isinstance(config.get("architectures"), list) or "model_type" in config:
         raise ModelError(
             f"{file}: is a config of the transformers library ({shown(config.get('model_type'))}), whose networks have other names; take "
             "the timm/… repository of the network, or export it to ONNX (optimum-cli export onnx) and give the .onnx file"
         )
     raise ModelError(f'{file}: must name its "architecture", one of gpucnn.zoo.list(), got {shown(name)}')
+
+
+def _check_arguments(file: Path, config: Mapping[str, Any], entry: zoo.Entry) -> None:
+    """Refuse what would make another network of it."""
+    arguments = config.get("model_args") or {}
+    if not isinstance(arguments, dict):
+        raise ModelError(f'{file}: "model_args" must be an object of names and values, got {shown(arguments)}')
+    same = {"in_chans": entry.in_channels, "num_classes": config.get("num_classes"), "global_pool": "avg", "drop_rate": 0.0}
+    for name, value in [("global_pool", config.get("global_pool") or "avg"), *arguments.items()]:
+        if name not in same or type(value) is not type(same[name]) or value != same[name]:
+            raise ModelError(f"{file}: {name}={shown(value)} makes another network than the one known here; export it to ONNX instead")
 
 
 def _labels(file: Path, config: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -140,8 +152,10 @@ def _labels(file: Path, config: Mapping[str, Any]) -> tuple[str, ...] | None:
 def _record(file: str, fields: Mapping[str, Any], entry: zoo.Entry) -> Preprocess:
     base = entry.preprocess
     said = fields.get("input_size")
+    if said is not None and (not isinstance(said, list) or len(said) != 3):
+        raise ModelError(f'{file}: "input_size" must be [channels, height, width], got {shown(said)}')
     size = base.size if said is None else checked_size(f'{file}: "input_size"', said)
-    if said is not None and isinstance(said, list) and len(said) == 3 and (said[0] != entry.in_channels or isinstance(said[0], bool)):
+    if said is not None and (said[0] != entry.in_channels or isinstance(said[0], bool)):
         raise ModelError(f'{file}: "input_size" has {shown(said[0])} channels, the network takes {entry.in_channels}')
     if size[0] != size[1] and fields.get("crop_pct") not in (None, 1, 1.0):
         raise ModelError(f'{file}: "input_size" {size[0]}×{size[1]} is not square, and is cut otherwise there than here; pass preprocess=')

@@ -158,7 +158,7 @@ def _architecture(
     activation: str = "auto",
 ) -> Model:
     entry = zoo.entry(name)
-    given = zoo.weights_for(entry, weights)
+    given = zoo.weights_for(name, weights)
     try:
         net = zoo.create(name, weights=given, num_classes=num_classes)
     except ModelError as error:

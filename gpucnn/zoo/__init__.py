@@ -23,7 +23,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from ..errors import ModelError
-from ..nn import Module
+from ..nn import BatchNorm2d, Module
 from ..spec import Array
 from .entries import ENTRIES, Entry
 from .weights import Weights, weights_for
@@ -132,7 +132,7 @@ def create(
     for argument, value in (("num_classes", num_classes), ("in_channels", in_channels)):
         if value is not None and (not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1):
             raise ModelError(f"{name}: {argument} must be a whole number of at least 1, got {value!r}")
-    given = None if weights is None else weights if isinstance(weights, Weights) else weights_for(architecture, weights)
+    given = None if weights is None else weights if isinstance(weights, Weights) else weights_for(name, weights)
     if num_classes is None:
         head = given.state.get(architecture.head) if given is not None else None
         shape = np.shape(head) if head is not None else ()
@@ -143,4 +143,8 @@ def create(
             net.load_state_dict(given.state, assign=given.owned)
         except ModelError as error:
             raise ModelError(f"{given.source}: not weights of {name}: {error}") from error
+        if given.eps is not None:
+            for _, module in net.named_modules():
+                if isinstance(module, BatchNorm2d):
+                    module.eps = given.eps
     return net

@@ -7,9 +7,12 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
+
 from ..errors import ModelError
 from ..spec import Array
-from .entries import Entry
+from .entries import ENTRIES
+from .timm import TWINS, Twin, in_our_names
 
 __all__ = ["Weights", "weights_for"]
 
@@ -28,23 +31,27 @@ class Weights(NamedTuple):
         What was undone to get at it, for people.
     owned : bool
         Whether nobody else has the arrays, so that they may be kept as they are.
+    eps : float or None
+        Of the batch norms that they were trained with, where the zoo's network has another.
     """
 
     source: str
     state: Mapping[str, Array]
     notes: tuple[str, ...]
     owned: bool
+    eps: float | None = None
 
     def __str__(self) -> str:
         return f"{self.source} ({'; '.join(self.notes)})" if self.notes else self.source
 
 
-def weights_for(entry: Entry, weights: str | os.PathLike[str] | Mapping[str, Array]) -> Weights:
+def weights_for(name: str, weights: str | os.PathLike[str] | Mapping[str, Array]) -> Weights:
     """Weights from a file, or a state dict, under an architecture's names.
 
     Parameters
     ----------
-    entry : Entry
+    name : str
+        One of the zoo's.
     weights : path or mapping of str to array
 
     Returns
@@ -59,8 +66,7 @@ def weights_for(entry: Entry, weights: str | os.PathLike[str] | Mapping[str, Arr
 
     Examples
     --------
-    >>> from gpucnn.zoo import entry
-    >>> str(weights_for(entry("lenet5"), {"module.output.weight": 0, "module.output.bias": 0}))
+    >>> str(weights_for("lenet5", {"module.output.weight": 0, "module.output.bias": 0}))
     "the given weights (prefix 'module.' taken off)"
     """
     from ..formats import read_state
@@ -68,15 +74,33 @@ def weights_for(entry: Entry, weights: str | os.PathLike[str] | Mapping[str, Arr
 
     state: Mapping[str, Array]
     if isinstance(weights, Mapping):
-        for name in weights:
-            if not isinstance(name, str):
-                raise ModelError(f"the given weights: a name must be text, got {name!r}")
+        if odd := [key for key in weights if not isinstance(key, str)]:
+            raise ModelError(f"the given weights: a name must be text, got {odd[0]!r}")
         source, (state, notes) = "the given weights", without_wrappers(weights)
     elif isinstance(weights, (str, os.PathLike)):
         source, (state, notes) = os.fspath(weights), read_state(weights)
     else:
         raise ModelError(f"weights must be a path or a mapping of names to arrays, got {type(weights).__name__}")
-    state, prefix = fit_prefix(state, entry.head)
-    for note in (*notes, *prefix):
+    state, prefix = fit_prefix(state, ENTRIES[name].head)
+    notes += prefix
+    state, eps, spelt = _in_our_names(name, state)
+    notes += spelt
+    for note in notes:
         _log.info("%s: %s", source, note)
-    return Weights(str(source), state, (*notes, *prefix), not isinstance(weights, Mapping))
+    return Weights(str(source), state, notes, not isinstance(weights, Mapping), eps)
+
+
+def _in_our_names(name: str, state: Mapping[str, Array]) -> tuple[Mapping[str, Array], float | None, tuple[str, ...]]:
+    """The state dict, and what it says of batch norms, if timm's networks of the same kind spell it so."""
+    for theirs, twin in TWINS.items():
+        if twin.name == name and twin.spelling != "same":
+            own = ENTRIES[name].build(num_classes=_classes(twin, state), in_channels=ENTRIES[name].in_channels).state_shapes()
+            found = in_our_names(twin, state, own)
+            if found is not None:
+                return found, twin.eps, (f"timm's names, as of {theirs}",)
+    return state, None, ()
+
+
+def _classes(twin: Twin, state: Mapping[str, Array]) -> int:
+    head = next((state[name] for name in ("classifier.weight", "head.fc.weight") if name in state), None)
+    return int(np.shape(head)[0]) if head is not None and np.ndim(head) in (2, 4) and np.shape(head)[0] else ENTRIES[twin.name].num_classes
