@@ -16,6 +16,7 @@ from gpucnn import functional as F
 from gpucnn import host_memory, nn
 from gpucnn.backends.cpu import CpuBackend
 from gpucnn.errors import LimitError
+from gpucnn.settings import read_settings
 
 X = np.random.default_rng(0).standard_normal((64, 3, 32, 32), np.float32)
 
@@ -110,6 +111,7 @@ ABSURD = """
 import resource, numpy as np, gpucnn
 from gpucnn import nn
 from gpucnn.errors import LimitError
+from gpucnn.settings import read_settings
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 with gpucnn.compile(nn.Sequential(nn.Conv2d(1, 1, 1, padding=12000)), (1, 1, 8, 8)) as model:
     try:
@@ -183,3 +185,12 @@ def test_little_is_let_through_unasked(monkeypatch):
     host_memory.check_host_memory((64 << 20) - 1, "it", "wait")
     with pytest.raises(LimitError, match=r"it: needs 64\.0 MiB, 0\.0 MiB of memory are free; wait"):
         host_memory.check_host_memory(64 << 20, "it", "wait")
+
+
+def test_the_readme_has_the_limits_and_their_defaults():
+    defaults = read_settings({})
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    table = dict(re.findall(r"\| `(GPUCNN_MAX_\w+)` \| (\d+) \|", readme))
+    assert {name: int(number) for name, number in table.items()} == {
+        f"GPUCNN_{field.upper()}": value for field, value in vars(defaults).items() if field.startswith("max_")
+    }

@@ -109,6 +109,28 @@ def write_states() -> None:
     STATES.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
+BEGIN, END = "<!-- timm: made by tests/perf/timm_hub.py -->\n", "<!-- end of timm -->"
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """Into the results, and the README."""
+    import timm
+
+    RESULT.write_text(json.dumps({"timm": timm.__version__, "rows": rows}, indent=1) + "\n")
+    worst = max(rows, key=lambda row: row["error"])
+    text = (
+        f"{len(rows)} of timm's networks are the zoo's, by timm's names: {', '.join(row['name'] for row in rows)}. Saved by timm {timm.__version__} "
+        f"with random weights and loaded here, {sum(row['same_best'] for row in rows)} have the same best class; the largest error of a score "
+        f"against timm's network in float64, relative to the largest score, is {worst['error']:.1e} ({worst['name']}; timm's own in float32 "
+        f"{worst['timm_error']:.1e}), the median {float(np.median([row['error'] for row in rows])):.1e} (timm's "
+        f"{float(np.median([row['timm_error'] for row in rows])):.1e}), and the short side of a photograph is resized as timm does "
+        f"({sum(row['resize'][0] == row['resize'][1] for row in rows)} of {len(rows)}; `python tests/perf/timm_hub.py`).\n"
+    )
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text("utf-8").split(BEGIN)
+    readme.write_text(before + BEGIN + text + END + rest.split(END, 1)[1], "utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
@@ -124,9 +146,7 @@ def main() -> None:
         rows.append(beside(name))
         print(json.dumps(rows[-1]), flush=True)
     if args.write:
-        import timm
-
-        RESULT.write_text(json.dumps({"timm": timm.__version__, "rows": rows}, indent=1) + "\n")
+        write(rows)
 
 
 if __name__ == "__main__":
