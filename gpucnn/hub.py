@@ -68,8 +68,8 @@ def read_text(path: Path, what: str) -> str:
         raise ModelError(f"{what}: {path} cannot be read as text: {error}") from None
 
 
-def read_folder(path: Path) -> Folder:
-    """Read ``config.json``, and find the weights.
+def read_folder(path: Path, preprocess: Preprocess | None = None) -> Folder:
+    """Read ``config.json``, and find the weights. What it says of preprocessing is not looked at where ``preprocess`` is given.
 
     Read are timm's fields: ``architecture``, ``num_classes``, ``label_names``, ``pretrained_cfg`` with ``input_size``, ``crop_pct``,
     ``interpolation``, ``mean`` and ``std``, which older files have at the top. ``"activation"`` is ours, for nets of several labels.
@@ -104,7 +104,7 @@ def read_folder(path: Path) -> Folder:
         None if classes is None else whole(f'{file}: "num_classes"', classes, 1),
         activation,
         _labels(file, config),
-        _record(str(file), fields, entry),
+        preprocess or _record(str(file), fields, entry),
     )
 
 

@@ -222,7 +222,7 @@ def _folder(
     precision: str,
 ) -> Model:
     """A folder with ``config.json`` and ``model.safetensors``."""
-    folder = read_folder(path)
+    folder = read_folder(path, preprocess)
     if weights is None:
         weights = folder.weights
         if weights is None:

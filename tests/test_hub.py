@@ -259,6 +259,15 @@ def test_records_that_make_no_sense(folder, field, value):
     assert "config.json" in str(caught.value)
 
 
+def test_a_record_that_is_not_done_here_can_be_given_instead(folder):
+    change(folder, pretrained_cfg={**RECORD, "crop_mode": "squash"})
+    with pytest.raises(ModelError, match=r"crop_mode must be 'center', .* got 'squash'; pass preprocess="):
+        gpucnn.load(folder)
+    record = Preprocess((96, 96), 96)
+    with gpucnn.load(folder, preprocess=record) as model:
+        assert model.preprocess == record
+
+
 def test_sizes_that_are_not_square_are_cut_otherwise_by_timm(folder):
     change(folder, pretrained_cfg={**RECORD, "input_size": [3, 96, 128]})
     with pytest.raises(ModelError, match="96×128 is not square"):
