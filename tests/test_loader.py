@@ -1,9 +1,11 @@
 """``gpucnn.load``: what it takes, and what it says when it cannot."""
 
 import json
+import os
 
 import numpy as np
 import pytest
+from hostile import assert_ours
 
 import gpucnn
 from gpucnn import zoo
@@ -162,3 +164,25 @@ def test_a_closed_model_says_so(lenet_state):
         pass
     with pytest.raises(gpucnn.errors.GpucnnError, match="lenet5: the model is closed"):
         model(np.zeros((1, 1, 32, 32), np.float32))
+
+
+@pytest.mark.parametrize("make", ["pipe", "folder", "zero", "long", "no UTF-8", "deep", "no JSON"])
+def test_files_of_labels_that_are_none(make, tmp_path, lenet_state):
+    path = tmp_path / ("labels.json" if make in ("deep", "no JSON") else "labels.txt")
+    match make:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "zero":
+            path.symlink_to("/dev/zero")
+        case "long":
+            with open(path, "wb") as file:
+                file.truncate(1 << 40)
+        case "no UTF-8":
+            path.write_bytes(b"one\n\xff\n")
+        case _:
+            path.write_text("[" * 100_000 if make == "deep" else "{")
+    with pytest.raises(ModelError, match=rf"labels: {path}") as caught:
+        gpucnn.load("lenet5", weights=lenet_state, labels=path)
+    assert_ours(caught.value)

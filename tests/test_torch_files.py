@@ -89,7 +89,10 @@ def test_windows_of_one_storage():
 REFUSED = {
     "script.pt": ("is TorchScript", "torch.onnx.export(torch.jit.load('script.pt'), example_input, 'net.onnx', dynamo=False)"),
     "whole_model.pth": (
-        "'__main__.Net'", "a whole model", "torch.save(torch.load('whole_model.pth', weights_only=False).state_dict(), 'weights.pth')",
+        "'__main__.Net'",
+        "a whole model",
+        "torch.save(torch.load('whole_model.pth', weights_only=False).state_dict(), 'weights.pth')",
+        "torch.onnx.export(torch.load('whole_model.pth', weights_only=False).eval(), example_input, 'net.onnx')",
     ),
     "exported.pt2": ("an exported program", "torch.save(torch.export.load('exported.pt2').state_dict, 'weights.pth')"),
     "quantised.pth": ("'torch._utils._rebuild_qtensor'", ".dequantize()"),

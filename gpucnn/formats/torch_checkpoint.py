@@ -150,7 +150,8 @@ def _instead(path: Path, error: UnknownNameError) -> str:
     if is_class and (error.first or error.name.startswith("torch.nn.modules.")):
         return (
             "it seems to be a whole model, which is code as well as weights; if you trust whoever made it, in PyTorch: "
-            f"torch.save(torch.load({path.name!r}, weights_only=False).state_dict(), 'weights.pth')"
+            f"torch.save(torch.load({path.name!r}, weights_only=False).state_dict(), 'weights.pth'), or with the network itself: "
+            f"torch.onnx.export(torch.load({path.name!r}, weights_only=False).eval(), example_input, 'net.onnx')"
         )
     if error.name.startswith(_OTHER_NUMBERS):
         return "its numbers are not plain ones: in PyTorch, .dequantize(), .to_dense() or .float() the tensors before torch.save"

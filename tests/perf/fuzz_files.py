@@ -59,7 +59,11 @@ def text(kept: dict[str, Any]) -> str:
     for family, counts in kept["families"].items():
         runs, answers, bad = sum(counts.values()), counts.get("answer", 0), counts.get("FAILURE", 0)
         lines.append(f"| {NAMES[family]} | {runs} | {answers} | {runs - answers - bad} | {bad} |")
-    rest = f"The longest took {kept['longest_seconds']:.1f} s; no process grew by more than {kept['largest_growth_mib']} MiB."
+    limits = ", ".join(f"{name.removeprefix('GPUCNN_')}={value}" for name, value in kept["limits"].items() if "MAX" in name)
+    rest = (
+        f"The longest took {kept['longest_seconds']:.1f} s; no process grew by more than {kept['largest_growth_mib']} MiB. "
+        f"Limits then: {limits}."
+    )
     return "\n".join([*lines, "", rest]) + "\n"
 
 
