@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import ModelError
 from ..spec import Array
 
-__all__ = ["TWINS", "Twin", "in_our_names", "twin_of"]
+__all__ = ["TWINS", "Twin", "in_our_names", "is_spelt", "twin_of"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,12 @@ def twin_of(name: str) -> Twin | None:
     return TWINS.get(name.split(".", 1)[0])
 
 
-def in_our_names(twin: Twin, state: Mapping[str, Array], own: Mapping[str, tuple[int, ...]]) -> dict[str, Array] | None:
+def is_spelt(twin: Twin, state: Mapping[str, Array]) -> bool:
+    """Whether a state dict has names that timm gives, and the zoo does not."""
+    return _MARKS[twin.spelling] in state
+
+
+def in_our_names(twin: Twin, state: Mapping[str, Array], own: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
     """A state dict of timm's under the zoo's names.
 
     Parameters
@@ -87,8 +92,7 @@ def in_our_names(twin: Twin, state: Mapping[str, Array], own: Mapping[str, tuple
 
     Returns
     -------
-    dict of str to array or None
-        None where the names are not timm's.
+    dict of str to array
 
     Raises
     ------
@@ -96,8 +100,6 @@ def in_our_names(twin: Twin, state: Mapping[str, Array], own: Mapping[str, tuple
         A parameter is named as timm does, but is not one that the network has.
     """
     given = {name: a for name, a in state.items() if not name.endswith("num_batches_tracked")}
-    if _MARKS[twin.spelling] not in given:
-        return None
     names = _SPELLINGS[twin.spelling](list(given), list(own))
     out = {}
     for name, a in given.items():

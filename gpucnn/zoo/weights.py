@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import ModelError
 from ..spec import Array
 from .entries import ENTRIES
-from .timm import TWINS, Twin, in_our_names
+from .timm import TWINS, Twin, in_our_names, is_spelt
 
 __all__ = ["Weights", "weights_for"]
 
@@ -93,11 +93,9 @@ def weights_for(name: str, weights: str | os.PathLike[str] | Mapping[str, Array]
 def _in_our_names(name: str, state: Mapping[str, Array]) -> tuple[Mapping[str, Array], float | None, tuple[str, ...]]:
     """The state dict, and what it says of batch norms, if timm's networks of the same kind spell it so."""
     for theirs, twin in TWINS.items():
-        if twin.name == name and twin.spelling != "same":
+        if twin.name == name and is_spelt(twin, state):
             own = ENTRIES[name].build(num_classes=_classes(twin, state), in_channels=ENTRIES[name].in_channels).state_shapes()
-            found = in_our_names(twin, state, own)
-            if found is not None:
-                return found, twin.eps, (f"timm's names, as of {theirs}",)
+            return in_our_names(twin, state, own), twin.eps, (f"timm's names, as of {theirs}",)
     return state, None, ()
 
 
