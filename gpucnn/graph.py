@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from .errors import GpucnnError, ShapeError
 from .ops import Binary, MatMul, Op, Order, Unary, number_as, subscript
-from .spec import Array, Spec, spec_of
+from .spec import Array, Spec, check_addressable, spec_of
 
 __all__ = ["Graph", "NeedsValues", "Node", "Placement", "Value"]
 
@@ -187,18 +186,6 @@ class NeedsValues(Exception):  # noqa: N818  # a request to whoever records, not
         self.names = names
 
 
-_MOST_AXES = 32  # NumPy 1's
-_MOST_BYTES = 1 << 62
-
-
-def _check_addressable(maker: str, spec: Spec) -> None:
-    """Beyond this no arithmetic on sizes can be trusted; what may be computed is for the plan to say."""
-    if spec.ndim > _MOST_AXES:
-        raise ShapeError(f"{maker}: a value of {spec.ndim} axes, expected at most {_MOST_AXES}")
-    if prod(size or 1 for size in spec.shape) * spec.dtype.itemsize > _MOST_BYTES:
-        raise ShapeError(f"{maker}: {spec} is more than memory has addresses")
-
-
 class Graph:
     """Values, and the nodes between them in an order in which they can run.
 
@@ -238,7 +225,7 @@ class Graph:
 
     def input(self, name: str, spec: Spec, order: Order = "logical") -> Value:
         """Add an input."""
-        _check_addressable(name, spec)
+        check_addressable(name, spec)
         value = Value(self, self._unique(name), spec)
         value.order = order
         self.inputs[name] = value
@@ -270,7 +257,7 @@ class Graph:
                 raise GpucnnError(f"{op.name}: value {v.name!r} belongs to another recording; pass it in as an input instead")
         specs = op.infer(*(None if v is None else v.spec for v in values))
         for spec in specs:
-            _check_addressable(name or self._scoped(op), spec)
+            check_addressable(name or self._scoped(op), spec)
         label = self._unique(name or self._scoped(op))
         node = Node(op, values, (), label, self._scopes[-1])
         node.outputs = tuple(

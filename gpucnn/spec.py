@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "Spec", "shape_text", "spec_of"]
+from .errors import ShapeError
+
+__all__ = ["Array", "Spec", "check_addressable", "shape_text", "spec_of"]
 
 Array = Any
 """A NumPy or CuPy array: the ops are written in the dialect that both share."""
@@ -59,6 +61,18 @@ def shape_text(shape: tuple[int, ...]) -> str:
     '2×3×4'
     """
     return "×".join(map(str, shape)) if shape else "scalar"
+
+
+_MOST_AXES = 32  # NumPy 1's
+_MOST_BYTES = 1 << 62
+
+
+def check_addressable(maker: str, spec: Spec) -> None:
+    """Raise where no arithmetic on sizes could be trusted; what may be computed is for the plan to say."""
+    if spec.ndim > _MOST_AXES:
+        raise ShapeError(f"{maker}: a value of {spec.ndim} axes, expected at most {_MOST_AXES}")
+    if math.prod(size or 1 for size in spec.shape) * spec.dtype.itemsize > _MOST_BYTES:
+        raise ShapeError(f"{maker}: {spec} is more than memory has addresses")
 
 
 _VALUE_LIMIT = 64  # longer integer arrays are data, not shape arithmetic
