@@ -98,8 +98,10 @@ def _of_control_groups() -> Iterator[int]:
 
 
 def _of_address_space() -> Iterator[int]:
-    import resource  # not on Windows
-
+    try:
+        import resource
+    except ImportError:  # not every system has it
+        return
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
         for line in _lines(Path("/proc/self/statm")):

@@ -32,7 +32,7 @@ class Folder(NamedTuple):
         The file; None where there is none.
     num_classes : int or None
     activation : str
-    labels : tuple of str or None
+    labels : tuple of str, "imagenet-1k" or None
     preprocess : Preprocess
     """
 
@@ -40,7 +40,7 @@ class Folder(NamedTuple):
     weights: Path | None
     num_classes: int | None
     activation: str
-    labels: tuple[str, ...] | None
+    labels: tuple[str, ...] | str | None
     preprocess: Preprocess
 
 
@@ -132,12 +132,14 @@ def _check_arguments(file: Path, config: Mapping[str, Any], entry: zoo.Entry) ->
             raise ModelError(f"{file}: {name}={shown(value)} makes another network than the one known here; export it to ONNX instead")
 
 
-def _labels(file: Path, config: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Names of the classes: a list, or an object of numbers and names."""
+def _labels(file: Path, config: Mapping[str, Any]) -> tuple[str, ...] | str | None:
+    """Names of the classes: a list, an object of numbers and names, or ImageNet's."""
     for key in ("label_names", "labels"):
         value = config.get(key)
         if not value:
             continue
+        if isinstance(value, str) and value.lower() in ("imagenet", "imagenet-1k"):  # never a path: a folder names no files elsewhere
+            return value
         if isinstance(value, dict):
             numbers = [str(i) for i in range(len(value))]
             if set(value) != set(numbers):

@@ -137,7 +137,7 @@ def endless(*shape: int) -> np.ndarray:
         lambda: F.relu(endless(1 << 16, 1 << 15)),
         lambda: F.max_pool2d(endless(1, 1, 1 << 16, 1 << 15), 2),
         lambda: F.interpolate(endless(1, 1, 2, 2), size=(1 << 16, 1 << 15)),
-        lambda: F.pad(endless(1, 1, 2, 2), (1 << 30, 1 << 30, 1 << 30, 1 << 30)),
+        lambda: F.pad(endless(1, 1, 2, 2), (1 << 20, 1 << 20, 1 << 20, 1 << 20)),
         lambda: F.conv2d(endless(1, 1, 2, 2), endless(1, 1, 1, 1), padding=1 << 20),
         lambda: F.conv_transpose2d(endless(1, 1, 2, 2), endless(1, 1, 1, 1), stride=1 << 20),
         lambda: F.add(endless(1 << 16, 1), endless(1 << 16)),
@@ -215,6 +215,9 @@ CALLS = {
 @pytest.mark.parametrize("number", ABSURD)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_absurd_numbers_end_in_an_error_of_ours(call, number):
+    if number < 1 << 40 and call in (CALLS["conv stride"], CALLS["max pool stride"]):  # one window, whatever the next would be
+        assert call(number).shape == (1, 2, 1, 1)
+        return
     with pytest.raises(GpucnnError) as caught:
         call(number)
     assert caught.value.__cause__ is None

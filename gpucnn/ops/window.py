@@ -20,9 +20,6 @@ Padding = tuple[tuple[int, int], ...] | str
 """Pixels (before, after) along each spatial axis, or ``"same"``, ``"same_lower"``, ``"valid"``."""
 
 
-_MOST = 2**31 - 1
-
-
 def require_axes(op: str, x: Spec, spatial: int) -> None:
     """Raise unless x has batch, channels and so many spatial axes."""
     if x.ndim != spatial + 2:
@@ -81,9 +78,9 @@ def output_sizes(
 
     No kernel reaches over billions of pixels: a number like that is damage, and arithmetic in 64 bits would go wrong with it.
     """
-    for what, values in (("kernel", kernel), ("stride", stride), ("padding", [p for pair in pads for p in pair]), ("dilation", dilation)):
-        if max(values, default=0) > _MOST:
-            raise ShapeError(f"{op}: {what} must be below 2^31, got {max(values)} (input {shape_text(sizes)})")
+    for what, bits, values in (("kernel", 31, kernel), ("stride", 40, stride), ("padding", 31, sum(pads, ())), ("dilation", 31, dilation)):
+        if max(values, default=0) >> bits:
+            raise ShapeError(f"{op}: {what} must be below 2^{bits}, got {max(values)} (input {shape_text(sizes)})")
     out = []
     for n, k, s, (before, after), d in zip(sizes, kernel, stride, pads, dilation):
         reach = (k - 1) * d + 1

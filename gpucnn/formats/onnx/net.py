@@ -117,7 +117,7 @@ def _read(path: Path) -> bytes:
             check_limit("file bytes", size, f"{path}: has {size} bytes")
             if size >= _MOST_BYTES:
                 raise ModelError(f"{path}: has {size} bytes, an ONNX file is below 2 GiB; store its tensors beside it (external data)")
-            return file.read(_MOST_BYTES)
+            return file.read(size)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
 
