@@ -2,7 +2,8 @@
 
 A twin is the same network: the same parameters, padding and activations. Where it normalises with another epsilon than torchvision's
 network of the zoo, the table says so. Not here are those that only look alike: most of ``tf_…``, which pad as TensorFlow does, and
-``efficientnet_lite…`` without ``tf_``, which do not; and ``regnetx_004``, whose last stage is 384 wide, not 400.
+``efficientnet_lite…`` without ``tf_``, which do not; and ``regnetx_004``, ``regnety_008``
+and ``regnety_080`` without ``_tv``, which have other widths.
 
 Source: the names are those of timm 1.0; ``tests/perf/timm_hub.py`` holds every twin's scores to timm's.
 """
@@ -61,7 +62,7 @@ TWINS: dict[str, Twin] = {
     "mnasnet_075": Twin("mnasnet0_75", "blocks"),
     "mnasnet_100": Twin("mnasnet1_0", "blocks"),
     **{f"regnetx_{size}": Twin(f"regnet_x_{ours}", "regnet") for size, ours in _REGNET_SIZES.items() if size not in ("004", "1280")},
-    **{f"regnety_{size}": Twin(f"regnet_y_{ours}", "regnet") for size, ours in _REGNET_SIZES.items()},
+    **{f"regnety_{size}": Twin(f"regnet_y_{ours}", "regnet") for size, ours in _REGNET_SIZES.items() if size not in ("008", "080")},
     "regnetx_004_tv": Twin("regnet_x_400mf", "regnet"),
     "regnety_008_tv": Twin("regnet_y_800mf", "regnet"),
     "regnety_080_tv": Twin("regnet_y_8gf", "regnet"),
