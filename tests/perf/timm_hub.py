@@ -131,7 +131,7 @@ def write(rows: list[dict[str, Any]]) -> None:
     names = ", ".join(row["name"] for row in rows)
     text = (
         f"{len(rows)} of timm's networks are the zoo's: {names}. Saved by timm {timm.__version__} with random "
-        f" weights and loaded here, {best} have the same best class; the largest error of a score against timm's network in float64, "
+        f"weights and loaded here, {best} have the same best class; the largest error of a score against timm's network in float64, "
         f"relative to the largest score, is {worst['error']:.1e} ({worst['name']}; timm's own in float32 {worst['timm_error']:.1e}), the "
         f"median {ours:.1e} (timm's {their:.1e}); {sizes} resize a photograph's short side to the same length{left} "
         "(`python tests/perf/timm_hub.py`).\n"
