@@ -121,6 +121,18 @@ def test_convolutions_of_another_rank(shape):
     refused(net([("Conv", "x w", "y")], {"w": W}, inputs={"x": ("float32", shape)}), ShapeError, "Conv")
 
 
+@pytest.mark.parametrize("step", [1 << 31, 1 << 62, (1 << 63) - 1, -(1 << 62), -(1 << 63)])
+@pytest.mark.parametrize("behind", ["Relu", "MaxPool", "Identity"])
+def test_slices_with_steps_that_are_never_taken(step, behind):
+    """One line is left, whatever the step: the right answer."""
+    x = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
+    more = {"kernel_shape": [1, 1]} if behind == "MaxPool" else {}
+    for front in ("Relu", "Identity"):
+        ends = {"a": ints(2), "b": ints((1 << 63) - 1 if step > 0 else -(1 << 63)), "c": ints(2), "s": ints(step)}
+        made = net([(front, "x", "r"), ("Slice", "r a b c s", "q"), (behind, "q", "y", more)], ends)
+        np.testing.assert_array_equal(prepare(made).run({"x": x})[0], x[:, :, 2:3])
+
+
 POOLS = {
     "a kernel of 2^62": {"kernel_shape": [1 << 62, 1]},
     "a kernel of 0": {"kernel_shape": [0, 2]},

@@ -15,6 +15,11 @@ from .backend import CpuBackend, copy
 __all__ = ["RouteCopy"]
 
 
+def _taken(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides, of which one that is never taken may be any number in a net, and NumPy's must fit a pointer."""
+    return tuple(stride if size > 1 else 0 for size, stride in zip(shape, strides))
+
+
 class RouteCopy(Impl):
     """The op's loop nest as one copy between two views."""
 
@@ -32,5 +37,5 @@ class RouteCopy(Impl):
         x, y = inputs[0], outputs[0]
         route = op.route(spec_of(x), x.strides, y.strides)
         start = x[route.start]
-        source = as_strided(start, route.shape, route.x_strides, writeable=False)
-        return copy(as_strided(y, route.shape, route.y_strides), source)
+        source = as_strided(start, route.shape, _taken(route.shape, route.x_strides), writeable=False)
+        return copy(as_strided(y, route.shape, _taken(route.shape, route.y_strides)), source)
