@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hostile import W, assert_ours, net, refused
+from hostile import W, assert_ours, ints, net, refused
 from onnx import helper, numpy_helper
 from onnx_graphs import graph
 

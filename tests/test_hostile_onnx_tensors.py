@@ -134,6 +134,9 @@ def test_an_input_of_absurd_size():
         "more than memory has addresses",
         run=False,
     )
+    for dims in ((1, 3, 1 << 48, 8), (1, 1 << 40, 8, 8)):
+        made = net([("MaxPool", "x", "y i", {"kernel_shape": [2, 2]})], inputs={"x": ("float32", dims)}, outputs=("y", "i"))
+        refused(made, LimitError, run=False)
     for op, more in (("MaxPool", {"kernel_shape": [2, 2], "storage_order": 1}), ("Shape", {}), ("Size", {}), ("Flatten", {})):
         made = net([(op, "x", "y i" if op == "MaxPool" else "y", more)], inputs={"x": ("float32", (1, 3, 1 << 30, 1 << 30))})
         try:

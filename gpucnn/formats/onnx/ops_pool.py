@@ -38,7 +38,7 @@ def MaxPool(
     )  # fmt: skip
     if not op.return_indices:
         return (g.append(op, x),)
-    _check_windows(op, x)
+    _check_windows(g, op, x)
     values, places = g.append_all(op, x)
     if storage_order:
         g.allow(x.shape[2:], np.dtype(np.int64))
@@ -47,10 +47,11 @@ def MaxPool(
     return values, g.append(Binary("add"), places, first) if first.any() else places
 
 
-def _check_windows(op: MaxPoolOp, x: Value) -> None:
+def _check_windows(g: Recorder, op: MaxPoolOp, x: Value) -> None:
     """Raise where a window lies in the padding alone: nobody says what its index is."""
     out = op.infer(x.spec)[0].shape[2:]
     for count, n, k, s, (before, _), d in zip(out, x.shape[2:], op.kernel_size, op.stride, op.pads(x.spec), op.dilation):
+        g.allow((count,), np.dtype(np.int64))
         if not taps_inside(count, k, s, before, d, 0, n).all():
             raise UnsupportedError(f"a window lies in the padding alone, so its index is undefined (padding {op.pads(x.spec)}); use less")
 
