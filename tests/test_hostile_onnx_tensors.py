@@ -7,7 +7,7 @@ import pytest
 from hostile import W, assert_ours, ints, net, refused
 from onnx import TensorProto, helper, numpy_helper
 
-from gpucnn.errors import GpucnnError, LimitError, ModelError, ShapeError
+from gpucnn.errors import GpucnnError, LimitError, ModelError, ShapeError, UnsupportedError
 from gpucnn.onnx_backend import prepare
 
 # ---- tensors ----------------------------------------------------------------------------------------------------------
@@ -125,6 +125,17 @@ def test_many_constants_that_together_exceed_the_limit(set_limits):
     nodes = [("ConstantOfShape", "s", f"c{i}") for i in range(30)] + [(("Add", "x c0", "a"))]
     nodes += [("Add", f"{'a' if i == 1 else f'a{i - 1}'} c{i}", f"a{i}") for i in range(1, 30)]
     refused(net([*nodes, ("Identity", "a29", "y")], {"s": ints(1 << 18)}), LimitError, "constants of", "together would be made")
+
+
+def test_windows_that_are_walked_place_by_place():
+    """Millions of places on a map of one pixel: refused at once, in words; the windows of real networks are far below."""
+    made = net([("ConvTranspose", "x w", "y")], {"w": np.zeros((3, 1, 65535, 3), np.float32)}, inputs={"x": ("float32", (1, 3, 2, 2))})
+    refused(made, UnsupportedError, "a window of 65535×3 has 196605 places, which are walked one by one; at most 65536")
+    more = {"kernel_shape": [2001, 2001], "pads": [1000] * 4}
+    made = net([("MaxPool", "x", "y i", more)], inputs={"x": ("float32", (1, 3, 8, 8))}, outputs=("y", "i"))
+    refused(made, UnsupportedError, "a window of 2001×2001 has 4004001 places")
+    made = net([("ConvTranspose", "x w", "y")], {"w": np.zeros((3, 1, 256, 256), np.float32)}, inputs={"x": ("float32", (1, 3, 2, 2))})
+    prepare(made)
 
 
 def test_an_input_of_absurd_size():

@@ -10,7 +10,7 @@ from ..errors import ShapeError
 from ..spec import Array, Spec, shape_text
 from .activation import NO_EPILOGUE, Epilogue
 from .base import Layout, Op, Validation, accumulator, require_float, wrong
-from .window import Padding, windows
+from .window import Padding, require_places, windows
 
 __all__ = ["ConvTranspose"]
 
@@ -127,6 +127,7 @@ class ConvTranspose(Op):
             raise wrong(self.name, "the kernel is empty", **given)
         if 0 in x.shape[2:]:
             raise wrong(self.name, "the map is empty", **given)
+        require_places(self.name, weight.shape[2:])
         k = per_group * self.groups
         if bias is not None and bias.shape != (k,):
             raise wrong(self.name, f"bias must have shape {k}, one value an output channel", **given)

@@ -20,6 +20,7 @@ from .window import (
     pad_spatial,
     require_axes,
     require_number,
+    require_places,
     resolve_padding,
     running_best,
     taps_inside,
@@ -106,6 +107,8 @@ class MaxPool(Op):
     def infer(self, x: Spec) -> tuple[Spec, ...]:
         """(n, c, …), and the indices where asked for."""
         values = _infer_extreme(self, x)
+        if self.return_indices:
+            require_places(self.name, self.kernel_size)
         return (values, Spec(values.shape, np.dtype(np.int64))) if self.return_indices else (values,)
 
     def reference(self, xp: Any, x: Array) -> tuple[Array, ...]:

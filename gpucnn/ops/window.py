@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ShapeError, UnsupportedError
 from ..spec import Array, Spec, shape_text
 from .base import wrong
 
 __all__ = [
-    "Padding", "output_sizes", "pad_spatial", "require_axes", "require_map", "require_number", "resolve_padding", "running_best",
-    "taps_inside", "windows",
+    "Padding", "output_sizes", "pad_spatial", "require_axes", "require_map", "require_number", "require_places", "resolve_padding",
+    "running_best", "taps_inside", "windows",
 ]  # fmt: skip
 
 Padding = tuple[tuple[int, int], ...] | str
 """Pixels (before, after) along each spatial axis, or ``"same"``, ``"same_lower"``, ``"valid"``."""
+
+MOST_PLACES = 1 << 16
+"""Of a window that is walked place by place: seconds on a CPU, far above the windows of any network."""
 
 
 def require_axes(op: str, x: Spec, spatial: int) -> None:
@@ -30,6 +34,15 @@ def require_number(op: str, x: Spec) -> None:
     """Raise unless x holds numbers that can be compared."""
     if x.dtype.kind not in "fiu":
         raise wrong(op, f"x must be a number, got {x.dtype}", x=x)
+
+
+def require_places(op: str, kernel: tuple[int, ...]) -> None:
+    """Raise for a window whose places, walked one by one, would keep a CPU for more than seconds."""
+    if prod(kernel) > MOST_PLACES:
+        raise UnsupportedError(
+            f"{op}: a window of {shape_text(kernel)} has {prod(kernel)} places, which are walked one by one; "
+            f"at most {MOST_PLACES} are supported"
+        )
 
 
 def require_map(op: str, x: Spec) -> None:
