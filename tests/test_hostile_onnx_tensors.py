@@ -127,6 +127,25 @@ def test_many_constants_that_together_exceed_the_limit(set_limits):
     refused(net([*nodes, ("Identity", "a29", "y")], {"s": ints(1 << 18)}), LimitError, "constants of", "together would be made")
 
 
+LISTS = {
+    "Dropout": ([("Dropout", "x r t", "y")], {"r": np.float32([0.5, 0.5]), "t": np.array(True)}, 13, "ratio must be one number, got 2"),
+    "Tile": ([("Tile", "x r a", "y")], {"r": np.float32([2, 2]), "a": np.float32(1)}, 5, "tiles must be one number, got 2"),
+    "Tile by a half": ([("Tile", "x r a", "y")], {"r": np.float32(1.5), "a": np.float32(1)}, 5, "tiles must be a whole number, got 1.5"),
+    "Tile by infinity": ([("Tile", "x r a", "y")], {"r": np.float32("inf"), "a": np.float32(1)}, 5, "tiles must be a whole number"),
+    "Tile along NaN": ([("Tile", "x r a", "y")], {"r": np.float32(1), "a": np.float32("nan")}, 5, "axis must be a whole number, got nan"),
+    "Clip": ([("Clip", "x r", "y")], {"r": np.float32([0, 1])}, 13, "min must be one float32 number"),
+    "Range": ([("Range", "r r r", "z"), ("Add", "x z", "y")], {"r": np.float32([0, 1])}, 13, "start must be one number"),
+    "OneHot": ([("OneHot", "i d v", "y")], {"i": ints(1), "d": ints(2, 3), "v": np.float32([0, 1])}, 13, "depth"),
+    "TopK": ([("TopK", "x d", "y z")], {"d": ints(2, 3)}, 13, "K"),
+    "CumSum": ([("CumSum", "x d", "y")], {"d": ints(2, 3)}, 13, "axis"),
+}
+
+
+@pytest.mark.parametrize(("nodes", "constants", "opset", "says"), LISTS.values(), ids=LISTS)
+def test_a_list_where_one_number_belongs(nodes, constants, opset, says):
+    refused(net(nodes, constants, opset=opset), ShapeError, says)
+
+
 def test_windows_that_are_walked_place_by_place():
     """Millions of places on a map of one pixel: refused at once, in words; the windows of real networks are far below."""
     made = net([("ConvTranspose", "x w", "y")], {"w": np.zeros((3, 1, 65535, 3), np.float32)}, inputs={"x": ("float32", (1, 3, 2, 2))})

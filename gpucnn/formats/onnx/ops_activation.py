@@ -200,7 +200,7 @@ def Dropout_12(
     g: Recorder, x: Value, ratio: Value | None = None, training_mode: Value | None = None, *, seed: int | None = None
 ) -> tuple[Value, ...]:
     if training_mode is not None and g.host(training_mode, "training_mode").any():
-        _refuse_dropping(True, 0.5 if ratio is None else float(g.host(ratio, "ratio").reshape(())), "training_mode is true")
+        _refuse_dropping(True, 0.5 if ratio is None else float(g.number(ratio, "ratio")), "training_mode is true")
     return _kept(g, x, np.dtype(bool))
 
 

@@ -48,7 +48,7 @@ def ConstantOfShape(g: Recorder, shape: Value, *, value: Tensor | None = None) -
 
 
 def Range(g: Recorder, start: Value, limit: Value, delta: Value, *, stash_type: int = 1) -> Value:
-    first, end, step = (_scalar(g, v, what) for v, what in ((start, "start"), (limit, "limit"), (delta, "delta")))
+    first, end, step = (g.number(v, what) for v, what in ((start, "start"), (limit, "limit"), (delta, "delta")))
     if step == 0:
         raise ShapeError("delta must not be 0")
     if not all(map(math.isfinite, (first, end, step))):
@@ -57,13 +57,6 @@ def Range(g: Recorder, start: Value, limit: Value, delta: Value, *, stash_type: 
     count = max(0, -(-span // step) if start.dtype.kind in "iu" else math.ceil(span / step))
     g.allow((count,), start.dtype)
     return g.constant((first + np.arange(count, dtype=start.dtype) * step).astype(start.dtype))
-
-
-def _scalar(g: Recorder, x: Value, what: str) -> Any:
-    array = g.host(x, what).reshape(-1)
-    if array.size != 1:
-        raise ShapeError(f"{what} must be one number, got {x.spec}")
-    return array[0].item()
 
 
 def EyeLike(g: Recorder, x: Value, *, dtype: int | None = None, k: int = 0) -> Value:

@@ -123,9 +123,12 @@ def Expand(g: Recorder, x: Value, shape: Value) -> Value:
 
 
 def Tile(g: Recorder, x: Value, tiles: Value, axis: Value) -> Value:
-    repeats, along = (int(g.host(v, what).item()) for v, what in ((tiles, "tiles"), (axis, "axis")))
-    dim = normalise_dim("tile", along, x.ndim)
-    return g.append(TileOp(tuple(repeats if d == dim else 1 for d in range(x.ndim))), x)
+    repeats, along = (g.number(v, what) for v, what in ((tiles, "tiles"), (axis, "axis")))  # of the type of x, before opset 6
+    for what, number in (("tiles", repeats), ("axis", along)):
+        if not float(number).is_integer():
+            raise ShapeError(f"{what} must be a whole number, got {number}")
+    dim = normalise_dim("tile", int(along), x.ndim)
+    return g.append(TileOp(tuple(int(repeats) if d == dim else 1 for d in range(x.ndim))), x)
 
 
 def Tile_6(g: Recorder, x: Value, repeats: Value) -> Value:
@@ -153,10 +156,7 @@ def Pad_18(g: Recorder, x: Value, pads: Value, value: Value | None = None, axes:
     dims = range(x.ndim) if axes is None else each_once("pad", g.ints(axes, "axes"), x.ndim)
     filling = 0.0
     if mode == "constant" and value is not None:
-        array = g.host(value, "constant_value")
-        if array.size != 1:
-            raise ShapeError(f"pad: constant_value must be one number, got {value.spec}")
-        filling = array.item()
+        filling = g.number(value, "constant_value")
     return _padded(g, x, g.ints(pads, "pads"), dims, mode, filling)
 
 

@@ -100,6 +100,13 @@ class Recorder:
             raise ShapeError(f"{what} must be a list of whole numbers, got {x.spec}")
         return tuple(int(v) for v in array.reshape(-1))
 
+    def number(self, x: Value, what: str) -> Any:
+        """The one number of an input, of whatever axes: an int, a float or a bool of Python's."""
+        array = self.host(x, what)
+        if array.size != 1:
+            raise ShapeError(f"{what} must be one number, got {x.spec}")
+        return array.item()
+
     def allow(self, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
         """Raise unless a constant of this size may be made, beside those that were."""
         if len(shape) > _MOST_AXES:
