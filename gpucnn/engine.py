@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .backends.base import Backend
-from .backends.cpu import CpuBackend
+from .backends.cpu import IMPLS, IMPLS_LATENCY, CpuBackend, direct
 from .device import Choice, open_gpu
 from .errors import DeviceError, GpucnnError, UnsupportedError
 from .graph import Graph, NeedsValues
@@ -66,8 +66,9 @@ class CpuEngine:
         cores = settings().threads
         self.scored_at_once = SUB_BATCH * cores
         self._process = os.getpid()
-        self._side_by_side = CpuBackend()
-        self._alone = CpuBackend(lanes=cores)
+        kept = (lambda impls: impls) if settings().winograd else direct
+        self._side_by_side = CpuBackend(impls=kept(IMPLS))
+        self._alone = CpuBackend(cores, kept(IMPLS_LATENCY))
         self.pool = ThreadPoolExecutor(cores - 1, "gpucnn-replica") if cores > 1 else None
 
     def way(self, n: int, throughput: bool) -> Way:

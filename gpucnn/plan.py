@@ -35,8 +35,8 @@ def candidates(backend: Backend, op: Op, *specs: Spec | None) -> tuple[Impl, ...
 
 
 def choose_first(backend: Backend, node: Node) -> Impl:
-    """Take the first impl that supports the node: the best guess, and the rule that fixes the bits."""
-    return candidates(backend, node.op, *node.specs)[0]
+    """Take the first impl that supports the node and suits it: the best guess, and the rule that fixes the bits."""
+    return next(impl for impl in candidates(backend, node.op, *node.specs) if impl.suits(node.op, *node.specs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,9 +341,9 @@ def _lay_out(backend: Backend, graph: Graph, steps: list[Step]) -> Plan:
 
 @lru_cache(maxsize=1)
 def _eager_backend() -> Backend:
-    from .backends.cpu import CpuBackend
+    from .backends.cpu import IMPLS, CpuBackend, direct
 
-    return CpuBackend()
+    return CpuBackend(impls=direct(IMPLS))  # a function is asked for its answer, a network for speed
 
 
 def _native(array: Array) -> Array:

@@ -7,6 +7,7 @@ GPUCNN_CACHE             the user's   folder for what need not be made twice: co
 GPUCNN_GRAPHS            1            0: on a GPU launch step by step instead of as a CUDA graph
 GPUCNN_THREADS           all cores    CPU cores to use
 GPUCNN_STRICT            0            1: a step that would run by the slow reference is an error
+GPUCNN_WINOGRAD          1            0: on a CPU no 3×3 convolution by Winograd's method, which is faster and rounds more
 GPUCNN_MAX_FILE_BYTES    17179869184  a model, weights or label file larger than this is not opened
 GPUCNN_MAX_WEIGHT_BYTES  8589934592   weights that together take more than this are refused
 GPUCNN_MAX_NODES         20000        an ONNX model with more nodes is refused
@@ -37,6 +38,7 @@ class Settings:
     graphs: bool
     threads: int
     strict: bool
+    winograd: bool
     max_file_bytes: int
     max_weight_bytes: int
     max_nodes: int
@@ -92,6 +94,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         graphs=_switch(environ, "GPUCNN_GRAPHS", True),
         threads=_positive(environ, "GPUCNN_THREADS", usable_cores()),
         strict=_switch(environ, "GPUCNN_STRICT"),
+        winograd=_switch(environ, "GPUCNN_WINOGRAD", True),
         max_file_bytes=_positive(environ, "GPUCNN_MAX_FILE_BYTES", 16 << 30),
         max_weight_bytes=_positive(environ, "GPUCNN_MAX_WEIGHT_BYTES", 8 << 30),
         max_nodes=_positive(environ, "GPUCNN_MAX_NODES", 20_000),

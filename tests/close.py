@@ -20,7 +20,9 @@ from typing import Any
 
 import numpy as np
 from curves import carried, size
+from numpy.lib.stride_tricks import sliding_window_view
 
+from gpucnn.backends.cpu.winograd import TRANSFORMS
 from gpucnn.ops import (
     Activation,
     AdaptiveAvgPool,
@@ -164,13 +166,33 @@ def _activated_error(act: Activation, value: Any, error: Any, unit: float) -> An
     return carried(act, value, error) + FEW * unit * size(act, np.abs(value) + error)
 
 
-def _epilogue_error(op: Conv | ConvTranspose | Linear, arrays: Arrays, unit: float, sum_eps: float) -> Any:
+def _tile_magnitude(op: Conv, arrays: Arrays, m: int) -> Any:
+    """``|Aᵀ|(|G w Gᵀ| · |Bᵀ||d||B|)|A| + |bias|``: what flows through Winograd's formula, summed over channels, nothing cancelling."""
+    x, weight, bias = np.abs(arrays[0]), arrays[1], _abs((*arrays[2:], None))[0]
+    t = TRANSFORMS[m]
+    (n, _, h, w), ((top, _), (left, _)) = x.shape, op.pads(spec_of(arrays[0]), spec_of(weight))
+    _, k, p, q = op.infer(*(None if a is None else spec_of(a) for a in arrays[:2]))[0].shape
+    down, across = -(-p // m), -(-q // m)
+    padded = np.zeros((*x.shape[:2], down * m + 2, across * m + 2))
+    lines, columns = min(h, down * m + 2 - top), min(w, across * m + 2 - left)
+    padded[:, :, top : top + lines, left : left + columns] = x[:, :, :lines, :columns]
+    tiles = sliding_window_view(padded, (m + 2, m + 2), (2, 3))[:, :, ::m, ::m]
+    v = np.abs(t.input) @ tiles @ np.abs(t.input).T
+    u = np.abs(t.kernel @ weight @ t.kernel.T)
+    y = np.abs(t.output) @ np.einsum("nctuij,kcij->nktuij", v, u, optimize=True) @ np.abs(t.output).T
+    total = y.transpose(0, 1, 2, 4, 3, 5).reshape(n, k, down * m, across * m)[:, :, :p, :q]
+    return total if bias is None else total + bias[:, None, None]
+
+
+def _epilogue_error(op: Conv | ConvTranspose | Linear, arrays: Arrays, unit: float, sum_eps: float, tile: int | None = None) -> Any:
     """The sum's own bound, what the activations make of it, and a few roundings of every value on the way."""
     x, weight, bias, residual = (*arrays, None, None)[:4]
     bare = replace(op, epilogue=Epilogue())
-    total = magnitude(op, arrays)
+    total, length = magnitude(op, arrays), reduction_length(op, arrays)
+    if tile:
+        total, length = _tile_magnitude(op, arrays, tile), weight.shape[1] + 2 * (tile + 2) ** 2
     value = bare.reference(np, x, weight, bias)[0]
-    error = (gamma(reduction_length(op, arrays) + FEW, sum_eps) + FEW * unit) * total + FEW * unit * np.abs(value)
+    error = (gamma(length + FEW, sum_eps) + FEW * unit) * total + FEW * unit * np.abs(value)
     for act, addend in ((op.epilogue.pre, residual), (op.epilogue.post, None)):
         if act is not None:
             error = _activated_error(act, value, error, unit)
@@ -179,7 +201,8 @@ def _epilogue_error(op: Conv | ConvTranspose | Linear, arrays: Arrays, unit: flo
             value = value + addend
             error = error + FEW * unit * (np.abs(value) + np.abs(addend))
     # Where the sum is ±Inf or NaN nothing is rounded: what an activation makes of it is the same for all.
-    return np.where(np.isfinite(total), error, 0)
+    # Winograd's tiles differ there: an infinity of any pixel makes NaN of all their results.
+    return np.where(np.isfinite(total), error, np.inf if tile else 0)
 
 
 def _softmax_error(op: Softmax, arrays: Arrays, unit: float, sum_eps: float) -> Any:
@@ -284,8 +307,11 @@ def _lp_error(op: LpPool | GlobalLpPool, arrays: Arrays, unit: float, sum_eps: f
     return (total / op.p + FEW * unit) * magnitude(op, arrays)
 
 
-def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
-    """Bound of what rounding may do inside this one op, with inputs taken as exact, stored in ``dtype``: float64, per element."""
+def local_error(op: Op, arrays: Arrays, dtype: Any, tile: int | None = None) -> Any:
+    """Bound of what rounding may do inside this one op, with inputs taken as exact, stored in ``dtype``: float64, per element.
+
+    ``tile`` is the side of Winograd's tiles where an impl computes in such, and another magnitude flows.
+    """
     dtype = np.dtype(dtype)
     if op.validation == "exact" or dtype.kind != "f":
         return np.zeros(())
@@ -296,7 +322,7 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
     with np.errstate(all="ignore"):
         arrays = _wide(arrays)
         if isinstance(op, (Conv, ConvTranspose, Linear)):
-            error = _epilogue_error(op, arrays, unit, sum_eps)
+            error = _epilogue_error(op, arrays, unit, sum_eps, tile)
         elif isinstance(op, BatchNorm) and op.activation is not None:
             total, value = magnitude(op, arrays), replace(op, activation=None).reference(np, *arrays)[0]
             error = np.where(np.isfinite(total), _activated_error(op.activation, value, FEW * unit * total, unit), 0)
@@ -317,17 +343,17 @@ def local_error(op: Op, arrays: Arrays, dtype: Any) -> Any:
         else:
             length = reduction_length(op, arrays)
             error = ((gamma(length + FEW, sum_eps) if length else 0.0) + FEW * unit) * magnitude(op, arrays)
-        return np.nan_to_num(np.abs(error), nan=0.0, posinf=0.0)
+        return np.nan_to_num(np.abs(error), nan=0.0, posinf=np.inf if tile else 0.0)
 
 
-def allowed(op: Op, arrays: Arrays, expected: Any) -> Any:
+def allowed(op: Op, arrays: Arrays, expected: Any, tile: int | None = None) -> Any:
     """How far each element of a result may lie from ``expected``: the bound inside the op, rounding of the result, and underflow."""
     if op.validation == "exact" or expected.dtype.kind != "f":
         return np.zeros(expected.shape)
     kind = np.finfo(expected.dtype)
     with np.errstate(all="ignore"):
         rounding = np.nan_to_num(FEW * float(kind.eps) * np.abs(expected.astype(np.float64)), nan=0.0, posinf=0.0)
-    return np.broadcast_to(local_error(op, arrays, expected.dtype), expected.shape) + rounding + FEW * float(kind.smallest_normal)
+    return np.broadcast_to(local_error(op, arrays, expected.dtype, tile), expected.shape) + rounding + FEW * float(kind.smallest_normal)
 
 
 def _bits(x: Any) -> Any:
@@ -343,10 +369,10 @@ def wrong_elements(actual: Any, expected: Any, limit: Any) -> Any:
         distance = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
         near = np.where(np.isfinite(expected) & np.isfinite(actual), distance <= limit, actual == expected)
     same = _bits(actual) == _bits(expected)
-    return ~(both_nan | same | (near & (limit > 0)))
+    return ~(both_nan | same | (near & (limit > 0)) | np.isinf(limit))
 
 
-def assert_close(op: Op, actual: Arrays, arrays: Arrays) -> None:
+def assert_close(op: Op, actual: Arrays, arrays: Arrays, tile: int | None = None) -> None:
     """Assert that ``actual`` is what the op's reference gives for ``arrays``, within what its class allows."""
     with np.errstate(all="ignore"):
         expected = op.reference(np, *arrays)
@@ -356,7 +382,7 @@ def assert_close(op: Op, actual: Arrays, arrays: Arrays) -> None:
         got, want = np.asarray(got), np.asarray(want)
         assert got.shape == spec.shape == want.shape, f"{op.name}: shape {spec.shape} expected, got {got.shape}, reference {want.shape}"
         assert got.dtype == spec.dtype == want.dtype, f"{op.name}: dtype {spec.dtype} expected, got {got.dtype}, reference {want.dtype}"
-        limit = allowed(op, arrays, want)
+        limit = allowed(op, arrays, want, tile)
         wrong = wrong_elements(got, want, limit)
         if wrong.any():
             at = tuple(int(k) for k in np.argwhere(wrong)[0])

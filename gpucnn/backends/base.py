@@ -73,6 +73,10 @@ class Impl:
         """Whether this impl computes ``op`` for such inputs. Never depends on the batch size, or bits would."""
         raise NotImplementedError
 
+    def suits(self, op: Any, *specs: Any, **_: Any) -> bool:
+        """Whether it is a good guess for such inputs, beside what comes after it in its list. Never depends on the batch size either."""
+        return True
+
     def workspace(self, op: Any, *specs: Any, **_: Any) -> int:
         """Scratch bytes that one lane of a bound call needs."""
         return 0

@@ -82,6 +82,33 @@ def conv_bn(c: int, k: int, size: int = 1, stride: int = 1, groups: int = 1) -> 
     return [nn.Conv2d(c, k, size, stride, size // 2, groups=groups, bias=False), nn.BatchNorm2d(k)]
 
 
+class Fire(nn.Module):
+    def __init__(self, c: int, squeezed: int, k: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(c, squeezed, 1)
+        self.expand1x1, self.expand3x3 = nn.Conv2d(squeezed, k, 1), nn.Conv2d(squeezed, k, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.squeeze(x))
+        return torch.cat([F.relu(self.expand1x1(x)), F.relu(self.expand3x3(x))], 1)
+
+
+class SqueezeNet1_1(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, 2), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True)]
+        c = 64
+        for i, squeezed in enumerate((16, 16, 32, 32, 48, 48, 64, 64)):
+            layers.append(Fire(c, squeezed, 4 * squeezed))
+            layers += [nn.MaxPool2d(3, 2, ceil_mode=True)] if i in (1, 3) else []
+            c = 8 * squeezed
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Sequential(nn.Dropout(), nn.Conv2d(c, 1000, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.flatten(self.classifier(self.features(x)), 1)
+
+
 class InvertedResidual(nn.Module):
     def __init__(self, c: int, k: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -162,6 +189,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "resnet18": lambda: ResNet((2, 2, 2, 2), bottleneck=False),
     "resnet50": lambda: ResNet((3, 4, 6, 3), bottleneck=True),
     "vgg16": VGG16,
+    "squeezenet1_1": SqueezeNet1_1,
     "mobilenet_v2": MobileNetV2,
     "efficientnet_lite0": EfficientNetLite0,
 }

@@ -84,11 +84,12 @@ from .quantize import DequantizePieces, QuantizePieces
 from .reduce import ReduceSquares, ReduceUfunc
 from .resize import ResizeLines
 from .unpool import MaxUnpoolScatter
+from .winograd import ConvWinograd
 
-__all__ = ["IMPLS", "CpuBackend"]
+__all__ = ["IMPLS", "IMPLS_LATENCY", "CpuBackend", "direct"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
-    Conv: (ConvPointwise(), ConvDepthwise(), ConvIm2col(), ConvVolume()),
+    Conv: (ConvPointwise(), ConvDepthwise(), ConvWinograd(4, 16), ConvWinograd(2, 16), ConvIm2col(), ConvVolume()),
     ConvTranspose: (ConvTransposeGemm(),),
     Linear: (LinearGemm(),),
     MatMul: (MatMulBlas(),),
@@ -137,4 +138,15 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     DepthToSpace: (RouteCopy(),),
     SpaceToDepth: (RouteCopy(),),
 }
-"""The rule of choice: the first that supports. The reference stands behind every list."""
+"""Of the throughput plan. The rule of choice: the first that supports and suits. The reference stands behind every list."""
+
+IMPLS_LATENCY = {
+    **IMPLS,
+    Conv: (ConvPointwise(1 << 20), ConvDepthwise(), ConvWinograd(4, 36, 256), ConvWinograd(2, 36, 256), ConvIm2col(1 << 20), ConvVolume()),
+}
+"""Of the latency plan, where BLAS has threads, which want large products; and few rows of one image meet all weights."""
+
+
+def direct(impls: dict[type[Op], tuple[Impl, ...]]) -> dict[type[Op], tuple[Impl, ...]]:
+    """The same without Winograd's convolutions."""
+    return {kind: tuple(impl for impl in listed if not isinstance(impl, ConvWinograd)) for kind, listed in impls.items()}

@@ -19,34 +19,34 @@ from ..unit_axis import takes_lines
 from .backend import CpuBackend, Scratch, copy, product, rows_of, zero
 from .epilogue import finish, room
 from .frame import Frame
-from .gemm import Block, blocks, group_size
+from .gemm import TARGET, Block, blocks, group_size
 
 __all__ = ["ConvDepthwise", "ConvIm2col", "ConvPointwise", "ConvVolume"]
 
-_SLACK = 4 * 64  # bytes that alignment may cost the few arrays of a scratch
+SLACK = 4 * 64  # bytes that alignment may cost the few arrays of a scratch
 
 
-def _is_float32_2d(x: Spec | None, *rest: Spec | None) -> bool:
+def is_float32_2d(x: Spec | None, *rest: Spec | None) -> bool:
     return x is not None and x.dtype == np.float32 and x.ndim == 4
 
 
-def _nhwc(x: Array) -> Array:
+def nhwc(x: Array) -> Array:
     return x.transpose(0, 2, 3, 1)
 
 
-def _four(inputs: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
+def four(inputs: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
     """x, weight, bias, residual; the last two may be absent."""
     x, weight, bias, residual = (*inputs, None, None)[:4]
     return x, weight, bias, residual
 
 
-def _repack(constants: Sequence[Any], weight: Any) -> tuple[Any, ...]:
+def repack(constants: Sequence[Any], weight: Any) -> tuple[Any, ...]:
     return (constants[0], weight, *constants[2:])
 
 
-def _group(backend: CpuBackend, n: int, p: int, q: int, weight: Array) -> int:
+def _group(backend: CpuBackend, n: int, p: int, q: int, weight: Array, target: int) -> int:
     """Images in a block: several where one has few rows, if the bits allow it."""
-    group = group_size(n, p, q, weight.shape[1])
+    group = group_size(n, p, q, weight.shape[1], target)
     return group if group == 1 or backend.places_agree(group, p * q, weight) else 1
 
 
@@ -68,36 +68,39 @@ def _finish(op: Conv, acc: Array, bias: Array | None, residual: Array | None, ou
 class ConvPointwise(Impl):
     """1×1 without padding or groups: one matrix product over the pixels."""
 
-    name = "conv_pointwise"
     numerics = "gemm over c"
     packs = (1, 2)  # the bias too: the epilogue repeats it once, when it is bound
+
+    def __init__(self, target: int = TARGET) -> None:
+        self.name, self.target = "conv_pointwise", target
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """1×1 kernels, any stride."""
         bare = not any(p for pair in op.pads(x, weight) for p in pair)
-        return _is_float32_2d(x) and weight.shape[2:] == (1, 1) and op.groups == 1 and bare
+        return is_float32_2d(x) and weight.shape[2:] == (1, 1) and op.groups == 1 and bare
 
     def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of a block: the pixels that a stride leaves, and the sums where the output has gaps."""
         n, k, p, q = op.infer(x, weight, *rest)[0].shape
-        sizes = [max(map(_images_lines, blocks(n, p, q, k, group))) for group in {1, group_size(n, p, q, k)}] if n else [0]
-        return 4 * max(sizes) * q * (x.shape[1] + k) + room(op.epilogue) + _SLACK
+        groups = {1, group_size(n, p, q, k, self.target)} if n else ()
+        sizes = [max(map(_images_lines, blocks(n, p, q, k, group, target=self.target))) for group in groups] or [0]
+        return 4 * max(sizes) * q * (x.shape[1] + k) + room(op.epilogue) + SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (c, k)."""
-        return _repack(constants, np.ascontiguousarray(constants[1][:, :, 0, 0].T))
+        return repack(constants, np.ascontiguousarray(constants[1][:, :, 0, 0].T))
 
     def bind(
         self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """Per block a product, straight into the output where it has no gaps, and the epilogue."""
-        x, weight, bias, residual = _four(inputs)
-        out_npqk = _nhwc(outputs[0])
+        x, weight, bias, residual = four(inputs)
+        out_npqk = nhwc(outputs[0])
         (n, p, q, k), c = out_npqk.shape, x.shape[1]
-        x_npqc = _nhwc(x)[:, :: op.stride[0], :: op.stride[1]][:, :p, :q]
+        x_npqc = nhwc(x)[:, :: op.stride[0], :: op.stride[1]][:, :p, :q]
         parts = backend.lanes_for(2 * n * p * q * c * k)
         tasks: list[list[Call]] = []
-        for n0, n1, p0, p1 in blocks(n, p, q, k, _group(backend, n, p, q, weight), parts):
+        for n0, n1, p0, p1 in blocks(n, p, q, k, _group(backend, n, p, q, weight, self.target), parts, self.target):
             scratch, m = Scratch(workspace[len(tasks) % parts]), (n1 - n0) * (p1 - p0) * q
             xb, ob = x_npqc[n0:n1, p0:p1], out_npqk[n0:n1, p0:p1]
             calls: list[Call] = []
@@ -108,7 +111,7 @@ class ConvPointwise(Impl):
             target = _sums(op, bias, ob)
             acc = scratch.take(m, k) if target is None else target
             calls.append(product(rows, weight, acc))
-            rb = None if residual is None else _nhwc(residual)[n0:n1, p0:p1]
+            rb = None if residual is None else nhwc(residual)[n0:n1, p0:p1]
             tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
 
@@ -122,51 +125,53 @@ def _frame(op: Conv, x: Array, weight_shape: tuple[int, ...], width: int) -> Fra
     (r, s), (sh, sw), (dh, dw) = weight_shape, op.stride, op.dilation
     shape = Spec((1, 1, r, s), np.dtype(np.float32))
     pads = op.pads(Spec(tuple(x.shape), np.dtype(np.float32)), shape)
-    return Frame(_nhwc(x), (r, s), (sh, sw), (dh, dw), (pads[0][0], pads[1][0]), width)
+    return Frame(nhwc(x), (r, s), (sh, sw), (dh, dw), (pads[0][0], pads[1][0]), width)
 
 
 @takes_lines
 class ConvIm2col(Impl):
     """Any 2-d convolution: the patches of a block gathered into a matrix, then one product a group."""
 
-    name = "conv_im2col"
     numerics = "gemm over r, s, c"
     packs = (1, 2)  # the bias too: the epilogue repeats it once, when it is bound
 
+    def __init__(self, target: int = TARGET) -> None:
+        self.name, self.target = "conv_im2col", target
+
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """All kernels, strides, paddings, dilations and groups."""
-        return _is_float32_2d(x)
+        return is_float32_2d(x)
 
     def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of the largest block: the padded input, the patches, the sums."""
         n, k, p, q = op.infer(x, weight, *rest)[0].shape
         c, (r, s) = x.shape[1], weight.shape[2:]
-        frame = _frame(op, _Shape(x.shape), (r, s), q)
+        frame = _frame(op, Shape(x.shape), (r, s), q)
         largest = 0
-        for group in {1, group_size(n, p, q, k // op.groups)} if n else ():
-            for block in blocks(n, p, q, k, group):
+        for group in {1, group_size(n, p, q, k // op.groups, self.target)} if n else ():
+            for block in blocks(n, p, q, k, group, target=self.target):
                 m = _images_lines(block) * q
                 largest = max(largest, frame.elements(block) + m * (r * s * c // op.groups + k))
-        return 4 * largest + room(op.epilogue) + _SLACK
+        return 4 * largest + room(op.epilogue) + SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (groups, r, s, c/groups, k/groups)."""
         k, c, r, s = constants[1].shape
         w = constants[1].reshape(op.groups, k // op.groups, c, r, s).transpose(0, 3, 4, 2, 1)
-        return _repack(constants, np.ascontiguousarray(w))
+        return repack(constants, np.ascontiguousarray(w))
 
     def bind(
         self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """Pad, gather, multiply and finish each block."""
-        x, weight, bias, residual = _four(inputs)
-        out_npqk = _nhwc(outputs[0])
+        x, weight, bias, residual = four(inputs)
+        out_npqk = nhwc(outputs[0])
         (n, p, q, k), (g, r, s, c, per) = out_npqk.shape, weight.shape
         matrices = weight.reshape(g, r * s * c, per)
         frame = _frame(op, x, (r, s), q)
         parts = backend.lanes_for(2 * n * p * q * k * c * r * s)
         tasks: list[list[Call]] = []
-        for block in blocks(n, p, q, k, _group(backend, n, p, q, matrices[0]), parts):
+        for block in blocks(n, p, q, k, _group(backend, n, p, q, matrices[0], self.target), parts, self.target):
             n0, n1, p0, p1 = block
             scratch, m = Scratch(workspace[len(tasks) % parts]), _images_lines(block) * q
             ob = out_npqk[n0:n1, p0:p1]
@@ -178,7 +183,7 @@ class ConvIm2col(Impl):
                 patches = frame.windows(source[..., i * c : (i + 1) * c], p1 - p0)
                 calls.append(copy(columns.reshape(patches.shape), patches))
                 calls.append(product(columns, matrices[i], acc[:, i * per : (i + 1) * per]))
-            rb = None if residual is None else _nhwc(residual)[n0:n1, p0:p1]
+            rb = None if residual is None else nhwc(residual)[n0:n1, p0:p1]
             tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
 
@@ -198,22 +203,22 @@ class ConvVolume(Impl):
         """Of the largest block: the padded planes, the patches, the sums."""
         n, k, d, p, q = op.infer(x, weight, *rest)[0].shape
         (c, *_, h, w), (t, r, s) = x.shape[1:], weight.shape[2:]
-        frame = _plane_frame(op, _Shape((1, c, h, w)), (r, s), op.pads(x, weight), q)
+        frame = _plane_frame(op, Shape((1, c, h, w)), (r, s), op.pads(x, weight), q)
         cut = blocks(n * d, p, q, k)
         largest = max((t * frame.elements(b) + _images_lines(b) * q * (t * r * s * c // op.groups + k) for b in cut), default=0)
-        return 4 * largest + room(op.epilogue) + _SLACK + 64 * (t + 1)
+        return 4 * largest + room(op.epilogue) + SLACK + 64 * (t + 1)
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (groups, t, r, s, c/groups, k/groups)."""
         k, c, *kernel = constants[1].shape
         w = constants[1].reshape(op.groups, k // op.groups, c, *kernel).transpose(0, 3, 4, 5, 2, 1)
-        return _repack(constants, np.ascontiguousarray(w))
+        return repack(constants, np.ascontiguousarray(w))
 
     def bind(
         self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """Per block, lines of one plane of the result: pad and gather each plane of x that it meets, multiply, finish."""
-        (x, weight, bias, residual), out = _four(inputs), outputs[0]
+        (x, weight, bias, residual), out = four(inputs), outputs[0]
         (n, k, planes, p, q), (g, t, r, s, c, per) = out.shape, weight.shape
         pads = op.pads(Spec(tuple(x.shape), x.dtype), Spec((k, c, t, r, s), x.dtype))
         parts = backend.lanes_for(2 * out.size * c * t * r * s)
@@ -230,7 +235,7 @@ class ConvVolume(Impl):
                 source, prepared = frame.source(scratch, (0, 1, p0, p1))
                 calls += prepared
                 views.append(frame.windows(source, lines)[0])
-            ob = _nhwc(out[i : i + 1, :, z])[:, p0:p1]
+            ob = nhwc(out[i : i + 1, :, z])[:, p0:p1]
             target = _sums(op, bias, ob)
             acc = scratch.take(lines * q, k) if target is None else target
             if met:
@@ -243,7 +248,7 @@ class ConvVolume(Impl):
                     calls.append(product(columns.reshape(lines * q, -1), matrix, acc[:, group * per : (group + 1) * per]))
             else:
                 calls.append(zero(acc))
-            rb = None if residual is None else _nhwc(residual[i : i + 1, :, z])[:, p0:p1]
+            rb = None if residual is None else nhwc(residual[i : i + 1, :, z])[:, p0:p1]
             tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
 
@@ -251,17 +256,17 @@ class ConvVolume(Impl):
 def _plane_frame(op: Conv, plane: Any, kernel: tuple[int, int], pads: Sequence[tuple[int, int]], width: int) -> Frame:
     """Windows over one plane (1, c, h, w) of a volume."""
     (_, sh, sw), (_, dh, dw) = op.stride, op.dilation
-    return Frame(_nhwc(plane), kernel, (sh, sw), (dh, dw), (pads[1][0], pads[2][0]), width)
+    return Frame(nhwc(plane), kernel, (sh, sw), (dh, dw), (pads[1][0], pads[2][0]), width)
 
 
-class _Shape:
+class Shape:
     """An array of which only the shape matters: enough of a Frame's input to count its elements."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
 
-    def transpose(self, *axes: int) -> _Shape:
-        return _Shape(tuple(self.shape[a] for a in axes))
+    def transpose(self, *axes: int) -> Shape:
+        return Shape(tuple(self.shape[a] for a in axes))
 
 
 @takes_lines
@@ -278,32 +283,32 @@ class ConvDepthwise(Impl):
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """As many groups as channels, and more than one."""
-        return _is_float32_2d(x) and weight.shape[1] == 1 and op.groups == x.shape[1] > 1
+        return is_float32_2d(x) and weight.shape[1] == 1 and op.groups == x.shape[1] > 1
 
     def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of the largest block: the padded input and the sums."""
         n, k, p, q = op.infer(x, weight, *rest)[0].shape
-        frame = _frame(op, _Shape(x.shape), weight.shape[2:], q)
+        frame = _frame(op, Shape(x.shape), weight.shape[2:], q)
         largest = max((frame.elements(b) + _images_lines(b) * q * k for b in blocks(n, p, q, k)), default=0)
-        return 4 * largest + room(op.epilogue) + _SLACK
+        return 4 * largest + room(op.epilogue) + SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (r, s, c, k/c)."""
         k, _, r, s = constants[1].shape
         w = constants[1].reshape(op.groups, k // op.groups, r, s).transpose(2, 3, 0, 1)
-        return _repack(constants, np.ascontiguousarray(w))
+        return repack(constants, np.ascontiguousarray(w))
 
     def bind(
         self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """Pad, sum and finish each block of lines."""
-        x, weight, bias, residual = _four(inputs)
-        out_npqk = _nhwc(outputs[0])
+        x, weight, bias, residual = four(inputs)
+        out_npqk = nhwc(outputs[0])
         (n, p, q, k), (r, s, c, multiplier) = out_npqk.shape, weight.shape
         frame = _frame(op, x, (r, s), q)
         runs = multiplier == 1 and op.stride[1] == 1
         tiled = np.tile(weight.reshape(r, s, c), (1, 1, q)) if runs else weight
-        parts = backend.lanes_for(2 * n * p * q * k * r * s, 1 << 22)
+        parts = backend.lanes_for(2 * n * p * q * k * r * s, 1 << 25)
         tasks: list[list[Call]] = []
         for block in blocks(n, p, q, k, 1, parts):
             n0, n1, p0, p1 = block
@@ -319,7 +324,7 @@ class ConvDepthwise(Impl):
                 calls.append(_einsum("rspx,rsx->px", flat, tiled, acc.reshape(lines, q * c)))
             else:
                 calls.append(_einsum("pqrsc,rscm->pqcm", windows, weight, acc.reshape(lines, q, c, multiplier)))
-            rb = None if residual is None else _nhwc(residual)[n0:n1, p0:p1]
+            rb = None if residual is None else nhwc(residual)[n0:n1, p0:p1]
             tasks.append(calls + _finish(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
 

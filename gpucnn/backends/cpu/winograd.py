@@ -1,0 +1,285 @@
+"""Winograd's convolution: 3×3 kernels with fewer multiplications, as products of matrices.
+
+Lavin and Gray 2015, Fast Algorithms for Convolutional Neural Networks (arXiv:1509.09308). A tile of m×m results is
+``Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A`` of its (m+2)×(m+2) pixels d. With all pixels of a tile in one column, ``Bᵀ d B`` is a product with the matrix
+``Bᵀ⊗Bᵀ``, and so is the last step: BLAS does all three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from ...ops import Conv, Epilogue
+from ...spec import Array, Spec
+from ..base import Call, Impl
+from .backend import CpuBackend, Scratch, add, copy, product
+from .conv import SLACK, Shape, four, is_float32_2d, nhwc, repack
+from .epilogue import finish, room
+from .frame import Frame
+from .gemm import Block, shares
+
+__all__ = ["MOST_ERROR", "TRANSFORMS", "ConvWinograd", "Transforms", "expected_error"]
+
+
+class Transforms(NamedTuple):
+    """Matrices of F(m×m, 3×3).
+
+    Attributes
+    ----------
+    input : array, (m+2, m+2)
+        ``Bᵀ``
+    kernel : array, (m+2, 3)
+        ``G``
+    output : array, (m, m+2)
+        ``Aᵀ``
+    """
+
+    input: Array
+    kernel: Array
+    output: Array
+
+
+TRANSFORMS: dict[int, Transforms] = {
+    2: Transforms(
+        np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.float64),
+        np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2,
+        np.array([[1, 1, 1, 0], [0, 1, -1, -1]], np.float64),
+    ),
+    4: Transforms(
+        np.array(
+            [
+                [4, 0, -5, 0, 1, 0],
+                [0, -4, -4, 1, 1, 0],
+                [0, 4, -4, -1, 1, 0],
+                [0, -2, -1, 2, 1, 0],
+                [0, 2, -1, -2, 1, 0],
+                [0, 4, 0, -5, 0, 1],
+            ],
+            np.float64,
+        ),
+        np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24,
+        np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]], np.float64),
+    ),
+}
+"""By m; the points are 0, ±1 and infinity, for m = 4 also ±2."""
+
+MOST_ERROR = 2e-5
+"""Relative error (rms, of independent inputs and weights) that a layer may be expected to have; im2col's is 2e-7 to 4e-7."""
+
+_CHANNELS = 16  # with fewer, the transforms cost more than the products that they save
+
+
+def expected_error(m: int, c: int) -> float:
+    """Relative error (rms) of F(m×m, 3×3) over c channels that independent roundings of independent numbers are expected to make.
+
+    A product of ``U = G w Gᵀ`` and ``V = Bᵀ d B`` is wrong by a share u of its size, and counts as ``A`` weighs it; beside nine products of
+    a pixel and a weight. The roundings of a long sum grow with its root. Measured errors are a third to three times of it.
+
+    Examples
+    --------
+    >>> [f"{expected_error(m, 256):.1e}" for m in (2, 4)]
+    ['3.0e-07', '5.6e-06']
+    """
+    t = TRANSFORMS[m]
+    weighed = (t.output**2) @ ((t.kernel**2).sum(1) * (t.input**2).sum(1))
+    return float(weighed.max() / 3 * np.finfo(np.float32).eps / 2 * (1 + c / 32) ** 0.5)
+
+
+class ConvWinograd(Impl):
+    """3×3 of stride 1, in tiles of m×m results.
+
+    Infinities and NaN of a pixel reach all results of its tiles, as NaN.
+
+    Parameters
+    ----------
+    m : int
+        Side of a tile: 2 or 4. The larger saves more multiplications (4 to 1 against 2.25 to 1), and rounds more.
+    least : int
+        Tiles that an image must have for the impl to suit it: with fewer a product has too few rows for the weights that it reads.
+    tiles : int
+        About so many in a block.
+    """
+
+    packs = (1, 2)
+
+    def __init__(self, m: int, least: int = 1, tiles: int = 64) -> None:
+        self.m, self.least, self.tiles = m, least, tiles
+        self.name = f"conv_winograd{m}"
+        self.numerics = f"winograd {m}×{m}"
+
+    def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
+        """3×3 kernels without stride, dilation or groups."""
+        return is_float32_2d(x) and weight.shape[2:] == (3, 3) and (*op.stride, *op.dilation, op.groups) == (1, 1, 1, 1, 1)
+
+    def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
+        """Enough channels that the products outweigh the transforms, enough tiles, and no more error than ``MOST_ERROR``."""
+        tiles = prod(self._tiles(*op.infer(x, weight, *rest)[0].shape[2:]))
+        return min(weight.shape[:2]) >= _CHANNELS and tiles >= self.least and expected_error(self.m, x.shape[1]) <= MOST_ERROR
+
+    def _tiles(self, p: int, q: int) -> tuple[int, int]:
+        """Tiles down and across an image."""
+        return -(-p // self.m), -(-q // self.m)
+
+    def _blocks(self, n: int, p: int, q: int, group: int, parts: int = 1) -> list[_Block]:
+        """Blocks of ``group`` whole images, or of some tiles of one: lines of them, unless workers would then have unequal shares."""
+        down, across = self._tiles(p, q)
+        if group > 1:
+            return [_Block(i, i + group, 0, down * across, across) for i in range(0, n, group)]
+        count = -(-round(down * across / self.tiles) // parts) * parts
+        uneven = parts > 1 and down % max(1, count)
+        edges = shares(down * across, count, parts) if uneven else [line * across for line in shares(down, count, parts)]
+        return [_Block(i, i + 1, a, b, across) for i in range(n) for a, b in pairwise(edges)]
+
+    def _group(self, n: int, p: int, q: int) -> int:
+        """Images in a block: few enough tiles, and a divisor of n."""
+        each = prod(self._tiles(p, q))
+        return max(d for d in range(1, n + 1) if n % d == 0 and d <= max(1, self.tiles // each))
+
+    def _agree(self, backend: CpuBackend, group: int, p: int, q: int, u: Array, back: Array) -> bool:
+        """Whether an image has the same bits at every place in a block of so many."""
+        each, (a, c, k) = prod(self._tiles(p, q)), u.shape
+        transforms = backend.columns_agree(group, each * c, (a, a)) and backend.columns_agree(group, each * k, back.shape)
+        return transforms and backend.places_agree(group, each, u[0])
+
+    def _frame(self, op: Conv, x: Any, q: int) -> Frame:
+        """The input under whole tiles, which may lie beyond its end."""
+        pads = op.pads(Spec(tuple(x.shape), np.dtype(np.float32)), Spec((1, 1, 3, 3), np.dtype(np.float32)))
+        return Frame(nhwc(x), (3, 3), (1, 1), (1, 1), (pads[0][0], pads[1][0]), self._tiles(1, q)[1] * self.m)
+
+    def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
+        """Of the largest block: the padded input, and twice the tiles, or their results."""
+        (n, k, p, q), c, m = op.infer(x, weight, *rest)[0].shape, x.shape[1], self.m
+        frame, a, largest = self._frame(op, Shape(x.shape), q), (m + 2) ** 2, 0
+        for group in {1, self._group(n, p, q)} if n else ():
+            for block in self._blocks(n, p, q, group):
+                both = max(a * c, (a + 1) * k) + max(a * c, m * m * k)
+                largest = max(largest, frame.elements(block.lines(m)) + block.tiles * both)
+        return 4 * largest + room(op.epilogue) + SLACK
+
+    def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
+        """Weight as ((m+2)², c, k), transformed in float64."""
+        g = TRANSFORMS[self.m].kernel
+        k, c = constants[1].shape[:2]
+        u = np.einsum("ir,kcrs,js->ijck", g, constants[1].astype(np.float64), g, optimize=True)
+        return repack(constants, np.ascontiguousarray(u.reshape(-1, c, k), np.float32))
+
+    def bind(
+        self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+    ) -> Call | None:
+        """Per block: tiles, their transform, a product for each of (m+2)² places, and the transform back with the bias."""
+        x, u, bias, residual = four(inputs)
+        out = nhwc(outputs[0])
+        (n, p, q, k), c, m = out.shape, x.shape[1], self.m
+        a = (m + 2) ** 2
+        t = TRANSFORMS[m]
+        forth, back = (np.kron(one, one).astype(np.float32) for one in (t.input, t.output))
+        if bias is not None:  # it is one more place of a tile
+            back = np.hstack([back, np.ones((m * m, 1), np.float32)])
+        frame = self._frame(op, x, q)
+        parts = backend.lanes_for(2 * n * p * q * k * c * 9)
+        tasks: list[list[Call]] = []
+        group = self._group(n, p, q)
+        group = group if group == 1 or self._agree(backend, group, p, q, u, back) else 1
+        for block in self._blocks(n, p, q, group, parts):
+            scratch, count = Scratch(workspace[len(tasks) % parts]), block.tiles
+            source, calls = frame.source(scratch, block.lines(m))
+            first, second = scratch.take(count * max(a * c, (a + 1) * k)), scratch.take(count * max(a * c, m * m * k))
+            d, v = (memory[: a * count * c].reshape(m + 2, m + 2, count, c) for memory in (first, second))
+            top = block.first // block.across
+            for part in block.rectangles():
+                pixels = _tiled(source[:, (part.line - top) * m :, part.column * m :], m, (m + 2, m + 2), part)
+                calls.append(copy(d[:, :, part.places].reshape(pixels.shape), pixels))
+            calls.append(product(forth, d.reshape(a, -1), v.reshape(a, -1)))
+            sums = first[: len(back[0]) * count * k].reshape(-1, count, k)
+            calls.append(product(v.reshape(a, count, c), u, sums[:a]))
+            if bias is not None:
+                calls.append(copy(sums[a], bias))
+            y = second[: m * m * count * k].reshape(m, m, count, k)
+            calls.append(product(back, sums.reshape(-1, count * k), y.reshape(m * m, -1)))
+            tasks.append(calls + self._scatter(op, y, residual, out, block, scratch))
+        return backend.schedule(tasks, parts)
+
+    def _scatter(self, op: Conv, y: Array, residual: Any, out: Array, block: _Block, scratch: Scratch) -> list[Call]:
+        """Epilogue, and the results of each tile to their place; of the last tiles only what lies inside."""
+        m, (_, p, q, k) = self.m, out.shape
+        memory, rows = scratch.bytes(room(op.epilogue)), y.reshape(-1, k)
+        places: list[tuple[Array, Callable[[Array], Array]]] = []
+        for part in block.rectangles():
+            tiles = y[:, :, part.places].reshape(m, m, -1, part.lines, part.columns, k)
+            for i0, i1, lines in _inside(p - part.line * m, m, part.lines):
+                for j0, j1, columns in _inside(q - part.column * m, m, part.columns):
+                    inner = part._replace(lines=lines, columns=columns)
+                    corner, size = (part.line * m + i0, part.column * m + j0), (i1 - i0, j1 - j0)
+                    there = partial(_results, block=block, corner=corner, m=m, size=size, part=inner)
+                    places.append((tiles[i0:i1, j0:j1, :, :lines, :columns], there))
+        calls = finish(Epilogue(op.epilogue.pre), rows, None, None, rows, memory)
+        if residual is not None:
+            calls += [add(part, there(nhwc(residual))) for part, there in places]
+        calls += finish(Epilogue(None, op.epilogue.post), rows, None, None, rows, memory)
+        return calls + [copy(there(out), part) for part, there in places]
+
+
+class _Part(NamedTuple):
+    """A rectangle of tiles: ``places`` of a block's, from tile (``line``, ``column``) of each image on."""
+
+    places: slice
+    line: int
+    column: int
+    lines: int
+    columns: int
+
+
+class _Block(NamedTuple):
+    """Tiles [first, last) of images [n0, n1), counted along the lines; all of them where there are several images."""
+
+    n0: int
+    n1: int
+    first: int
+    last: int
+    across: int
+
+    @property
+    def tiles(self) -> int:
+        """Tiles in all images."""
+        return (self.n1 - self.n0) * (self.last - self.first)
+
+    def lines(self, m: int) -> Block:
+        """Lines of pixels that the tiles' results lie on."""
+        return self.n0, self.n1, self.first // self.across * m, -(-self.last // self.across) * m
+
+    def rectangles(self) -> list[_Part]:
+        """The rest of a line that another block began, whole lines, and the beginning of one."""
+        parts, at, images = [], self.first, self.n1 - self.n0
+        while at < self.last:
+            line, column = divmod(at, self.across)
+            lines = 1 if column or self.last - at < self.across else (self.last - at) // self.across
+            columns = min(self.across - column, self.last - at)
+            places = slice((at - self.first) * images, (at - self.first + lines * columns) * images)
+            parts.append(_Part(places, line, column, lines, columns))
+            at += lines * columns
+        return parts
+
+
+def _results(image: Array, block: _Block, corner: tuple[int, int], m: int, size: tuple[int, int], part: _Part) -> Array:
+    """View of a result, or of what is added to it, in the order of the tiles."""
+    return _tiled(image[block.n0 : block.n1, corner[0] :, corner[1] :], m, size, part)
+
+
+def _tiled(image: Array, m: int, size: tuple[int, int], part: _Part) -> Array:
+    """View (rows, columns of a tile, images, lines, columns of tiles, c) of an image, from its first pixel on."""
+    sn, sh, sw, sc = image.strides
+    shape = (*size, image.shape[0], part.lines, part.columns, image.shape[3])
+    return as_strided(image, shape, (sh, sw, sn, sh * m, sw * m, sc))
+
+
+def _inside(size: int, m: int, tiles: int) -> list[tuple[int, int, int]]:
+    """Which places [from, to) of how many leading tiles lie inside ``size``: all of all, or of the last one fewer."""
+    rest = size - (tiles - 1) * m
+    return [(0, m, tiles)] if rest >= m else [(0, rest, tiles)] + [(rest, m, tiles - 1)] * (tiles > 1)
