@@ -23,7 +23,8 @@ from truth import AlwaysLanes
 
 from gpucnn import ops, plan
 from gpucnn.backends.base import Impl
-from gpucnn.backends.cpu import IMPLS, CpuBackend
+from gpucnn.backends.cpu import IMPLS_THROUGHPUT as IMPLS
+from gpucnn.backends.cpu import CpuBackend
 from gpucnn.backends.cpu.winograd import ConvWinograd
 from gpucnn.ops import Activation, BatchNorm, Binary, Concat, Conv, ConvTranspose, Linear, Op, PReLU, Transpose, Unary
 from gpucnn.plan import REFERENCE
@@ -42,7 +43,7 @@ def two_lanes():
     backend.close()
 
 
-_BACKEND = CpuBackend()
+_BACKEND = CpuBackend(impls=IMPLS)
 
 
 def listed(op: Op, *specs: Spec | None) -> tuple[Impl, ...]:

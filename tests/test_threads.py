@@ -126,15 +126,3 @@ def test_inside_another_of_the_same_thread_nothing_waits():
     with holder.hold(2), holder.hold(1):
         assert blas.num_threads == 2
     assert blas.history == [2, 4]
-
-
-def test_one_thread_while_others_work():
-    blas = Library(4)
-    holder = BlasThreads([blas])
-    with holder.alone():  # outside there is nothing to change
-        assert blas.num_threads == 4
-    with holder.hold(2):
-        with holder.alone():
-            assert blas.num_threads == 1
-        assert blas.num_threads == 2
-    assert blas.history == [2, 1, 2, 4]

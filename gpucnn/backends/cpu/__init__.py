@@ -59,7 +59,7 @@ from .backend import CpuBackend
 from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
 from .conv_transpose import ConvTransposeGemm
 from .global_pool import GlobalAvgPoolSum, GlobalExtremePoolReduce, GlobalLpPoolSum
-from .linear import LinearGemm
+from .linear import LinearGemm, LinearGemv
 from .matmul import EinsumMatmul, MatMulBlas
 from .moving import RouteCopy
 from .norm import GroupNormSums, LayerNormRows, LocalResponseNormLines, NormalizeVectors
@@ -86,7 +86,7 @@ from .resize import ResizeLines
 from .unpool import MaxUnpoolScatter
 from .winograd import ConvWinograd
 
-__all__ = ["IMPLS", "IMPLS_LATENCY", "CpuBackend", "direct"]
+__all__ = ["IMPLS", "IMPLS_BLAS", "IMPLS_LANES", "IMPLS_THROUGHPUT", "CpuBackend", "direct"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvPointwise(), ConvDepthwise(), ConvWinograd(4, 16), ConvWinograd(2, 16), ConvIm2col(), ConvVolume()),
@@ -138,13 +138,22 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     DepthToSpace: (RouteCopy(),),
     SpaceToDepth: (RouteCopy(),),
 }
-"""Of the throughput plan. The rule of choice: the first that supports and suits. The reference stands behind every list."""
+"""The rule of choice: the first that supports and suits. The reference stands behind every list."""
 
-IMPLS_LATENCY = {
+IMPLS_THROUGHPUT: dict[type[Op], tuple[Impl, ...]] = {**IMPLS, Linear: (LinearGemv(), LinearGemm())}
+"""For a few images at once, on one core."""
+
+IMPLS_LANES = {
+    **IMPLS_THROUGHPUT,
+    Conv: (ConvPointwise(), ConvDepthwise(), ConvWinograd(4, 36), ConvWinograd(2, 36), ConvIm2col(), ConvVolume()),
+}
+"""For one image on Python's threads: weights four times as many want more tiles to meet."""
+
+IMPLS_BLAS = {
     **IMPLS,
     Conv: (ConvPointwise(1 << 20), ConvDepthwise(), ConvWinograd(4, 36, 256), ConvWinograd(2, 36, 256), ConvIm2col(1 << 20), ConvVolume()),
 }
-"""Of the latency plan, where BLAS has threads, which want large products; and few rows of one image meet all weights."""
+"""For one image on BLAS's threads, which want large products."""
 
 
 def direct(impls: dict[type[Op], tuple[Impl, ...]]) -> dict[type[Op], tuple[Impl, ...]]:

@@ -26,7 +26,7 @@ def _bind(backend: CpuBackend, x: Array, out: Array, workspace: Sequence[Any], u
     """Fold each image (h, w, c) into (p, q, c), and scale it."""
     (h, w), (p, q) = x.shape[2:], out.shape[2:]
     rows, columns = [[slice(*adaptive_window(i, n, k)) for i in range(k)] for n, k in ((h, p), (w, q))]
-    parts = backend.lanes_for(x.size, 1 << 24)
+    parts = backend.lanes_for(x.size, 1 << 21)
 
     def task(image: Array, target: Array, lines: Array) -> list[Call]:
         def call() -> None:

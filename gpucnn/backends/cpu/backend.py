@@ -42,10 +42,11 @@ class CpuBackend:
     Parameters
     ----------
     lanes : int
-        Cores to use. 1 for programs that run side by side, one per core (the throughput plan); their number for a program that runs
-        alone (the latency plan): BLAS then has as many threads, and so have the few steps that are long enough for Python's. BLAS's
-        workers wait for the next product by spinning, 6 µs from it, but in the way of others for a while: a step on Python's threads
-        costs 0.4 ms beside them, 0.05 ms without (ResNet-50, one image, two cores: 72 ms with lanes everywhere, 58 with BLAS's alone).
+        Python threads that share a step which is long enough: handing it out takes 50 µs.
+    blas : int
+        Threads of BLAS, which share every product, but nothing else: that takes 6 µs. One of the two is 1: BLAS's workers spin for 20 ms
+        after a product, and Python's threads hardly get the core meanwhile (VGG-16's second layer: 24 ms instead of 13). Both are 1 for
+        programs that run side by side, one per core.
     impls : mapping of type to tuple of Impl, optional
         What it can do; ``IMPLS`` if not given.
     """
@@ -53,11 +54,11 @@ class CpuBackend:
     name = "cpu"
     xp: Any = np
 
-    def __init__(self, lanes: int = 1, impls: dict[type[Op], tuple[Impl, ...]] | None = None) -> None:
+    def __init__(self, lanes: int = 1, blas: int = 1, impls: dict[type[Op], tuple[Impl, ...]] | None = None) -> None:
         from . import IMPLS
 
         self.IMPLS = IMPLS if impls is None else impls
-        self.lanes = lanes
+        self.lanes, self.blas = lanes, blas
         self._pool = ThreadPoolExecutor(lanes - 1, "gpucnn-lane") if lanes > 1 else None
         self._agreed: dict[tuple[Any, ...], bool] = {}
 
@@ -121,11 +122,11 @@ class CpuBackend:
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """While open, BLAS has the threads that it is to have: one where programs run side by side."""
-        with blas_threads().hold(self.lanes), np.errstate(all="ignore"):
+        """While open, BLAS has the threads that it is to have."""
+        with blas_threads().hold(self.blas), np.errstate(all="ignore"):
             yield
 
-    def lanes_for(self, flops: int, least: int = 1 << 29) -> int:
+    def lanes_for(self, flops: int, least: int = 1 << 23) -> int:
         """Lanes that a step of so much work is split over: all, or one where handing it out costs more than it saves."""
         return self.lanes if flops >= least else 1
 
@@ -194,13 +195,12 @@ def _spread(pool: ThreadPoolExecutor, lanes: list[Call]) -> Call:
             lane()
 
     def call() -> None:
-        with blas_threads().alone():
-            waiting = [pool.submit(run, lane) for lane in lanes[1:]]
-            try:
-                lanes[0]()
-            finally:
-                for future in waiting:
-                    future.result()
+        waiting = [pool.submit(run, lane) for lane in lanes[1:]]
+        try:
+            lanes[0]()
+        finally:
+            for future in waiting:
+                future.result()
 
     return call
 

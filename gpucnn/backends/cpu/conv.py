@@ -308,7 +308,7 @@ class ConvDepthwise(Impl):
         frame = _frame(op, x, (r, s), q)
         runs = multiplier == 1 and op.stride[1] == 1
         tiled = np.tile(weight.reshape(r, s, c), (1, 1, q)) if runs else weight
-        parts = backend.lanes_for(2 * n * p * q * k * r * s, 1 << 25)
+        parts = backend.lanes_for(2 * n * p * q * k * r * s, 1 << 22)
         tasks: list[list[Call]] = []
         for block in blocks(n, p, q, k, 1, parts):
             n0, n1, p0, p1 = block

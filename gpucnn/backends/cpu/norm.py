@@ -49,7 +49,7 @@ class LayerNormRows(Impl):
         (x, weight, bias), y = (*inputs, None, None)[:3], outputs[0]
         lead = x.ndim - op.dims
         row = prod(x.shape[lead:])
-        parts = backend.lanes_for(8 * x.size, 1 << 24)
+        parts = backend.lanes_for(8 * x.size, 1 << 21)
         sources, targets = _rows(x, lead), _rows(y, lead)
         pieces: list[tuple[Array, Array]] = [(x, y)] if lead == 0 else list(zip(x, y))
         tasks: list[list[Call]] = []
@@ -139,7 +139,7 @@ class GroupNormSums(Impl):
         """A task an image."""
         x, y = np.moveaxis(inputs[0], 1, -1), np.moveaxis(outputs[0], 1, -1)
         weight, bias = (*inputs[1:], None, None)[:2]
-        parts = backend.lanes_for(8 * x.size, 1 << 24)
+        parts = backend.lanes_for(8 * x.size, 1 << 21)
         tasks = [[_by_groups(op, x[i], y[i], weight, bias, Scratch(workspace[i % parts]))] for i in range(len(x))]
         return backend.schedule(tasks, parts)
 
@@ -208,7 +208,7 @@ class LocalResponseNormLines(Impl):
         """Block by block; nothing but element by element, so that bits depend on nothing else."""
         x, y = (np.moveaxis(a, 1, -1) if a.ndim > 2 else a[None] for a in (inputs[0], outputs[0]))
         step = _lines_of_block(Spec(tuple(inputs[0].shape), inputs[0].dtype))
-        parts = backend.lanes_for(4 * op.size * x.size, 1 << 24)
+        parts = backend.lanes_for(4 * op.size * x.size, 1 << 21)
         tasks: list[list[Call]] = []
         for image, out in zip(x, y):
             for at in range(0, image.shape[0], step):

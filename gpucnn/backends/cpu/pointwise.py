@@ -70,7 +70,7 @@ class ActivationInPlace(Impl):
     ) -> Call | None:
         """A task a piece."""
         x, out = inputs[0], outputs[0]
-        parts = backend.lanes_for(_FLOPS * x.size, 1 << 24)
+        parts = backend.lanes_for(_FLOPS * x.size)
         return _spread(backend, activate(op, x, out, _scratch(workspace[:parts])), parts)
 
 
@@ -101,7 +101,7 @@ class PReLUPieces(Impl):
     ) -> Call | None:
         """A task a piece."""
         (x, weight), out = inputs, outputs[0]
-        parts = backend.lanes_for(_FLOPS * x.size, 1 << 24)
+        parts = backend.lanes_for(_FLOPS * x.size)
         return _spread(backend, prelu(x, np.broadcast_to(weight, x.shape), out, _scratch(workspace[:parts])), parts)
 
 
@@ -124,7 +124,7 @@ class GLUPieces(Impl):
     ) -> Call | None:
         """A task a piece."""
         out = outputs[0]
-        parts = backend.lanes_for(_FLOPS * out.size, 1 << 24)
+        parts = backend.lanes_for(_FLOPS * out.size)
         return _spread(backend, glu(*op.halves(inputs[0]), out, _scratch(workspace[:parts])), parts)
 
 
@@ -252,7 +252,7 @@ class BatchNormScale(Impl):
     ) -> Call | None:
         """A task a piece: two calls, and the activation's, all but the first in place."""
         x, out = np.moveaxis(inputs[0], 1, -1), np.moveaxis(outputs[0], 1, -1)
-        parts = backend.lanes_for(_FLOPS * x.size, 1 << 24)
+        parts = backend.lanes_for(_FLOPS * x.size)
         scratch = _scratch(workspace[:parts])
         tasks: list[list[Call]] = []
         for source, target, scale, shift in _runs(x, out, *inputs[1:3]):

@@ -56,7 +56,7 @@ class QuantizePieces(Impl):
     ) -> Call | None:
         """A task a piece."""
         out = outputs[0]
-        parts = backend.lanes_for(_FLOPS * out.size, 1 << 24)
+        parts = backend.lanes_for(_FLOPS * out.size)
         rows = [memory[: 4 * SCRATCH].view(np.float32) for memory in workspace[:parts]]
         tasks = _tasks(op, inputs, out)
         calls = [_quantized(op, *task, scratch=rows[i % len(rows)]) for i, task in enumerate(tasks)]
@@ -97,7 +97,7 @@ class DequantizePieces(Impl):
         self, backend: CpuBackend, op: Dequantize, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """A task a piece."""
-        parts = backend.lanes_for(_FLOPS * outputs[0].size, 1 << 24)
+        parts = backend.lanes_for(_FLOPS * outputs[0].size)
         calls = [_dequantized(*task) for task in _tasks(op, inputs, outputs[0])]
         return backend.schedule([[call] for call in calls], parts) if calls else None
 

@@ -47,7 +47,7 @@ class ResizeLines(Impl):
         """A task an image."""
         x, y = np.moveaxis(inputs[0], 1, -1), np.moveaxis(outputs[0], 1, -1)
         stages = _stages(op, spec_of(inputs[0]))
-        parts = backend.lanes_for(8 * y.size, 1 << 24)
+        parts = backend.lanes_for(8 * y.size, 1 << 21)
         tasks = []
         for i in range(len(x)):
             scratch, source, calls = Scratch(workspace[i % parts]), x[i], []

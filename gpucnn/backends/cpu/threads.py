@@ -74,15 +74,6 @@ class BlasThreads:
                     self._set(self._before)
                     self._changed.notify_all()
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """While open, inside ``hold``, BLAS has one thread: its caller's own threads have the cores."""
-        self._set([1] * len(self._before))
-        try:
-            yield
-        finally:
-            self._set([self._wanted] * len(self._before))
-
     def _set(self, numbers: list[int]) -> None:
         for lib, number in zip(self.libraries, numbers):
             if lib.num_threads != number:

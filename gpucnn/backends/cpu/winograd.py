@@ -160,7 +160,9 @@ class ConvWinograd(Impl):
         for group in {1, self._group(n, p, q)} if n else ():
             for block in self._blocks(n, p, q, group):
                 both = max(a * c, (a + 1) * k) + max(a * c, m * m * k)
-                largest = max(largest, frame.elements(block.lines(m)) + block.tiles * both)
+                n0, n1, p0, p1 = block.lines(m)
+                lines = n0, n1, p0, min(p1 + m, max(p, p1))  # shares of workers need not begin with a line of tiles
+                largest = max(largest, frame.elements(lines) + block.tiles * both)
         return 4 * largest + room(op.epilogue) + SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
