@@ -56,8 +56,10 @@ from ...ops import (
 from ..base import Impl
 from .adaptive import AdaptiveAvgPoolLines, AdaptiveMaxPoolLines
 from .backend import CpuBackend
-from .conv import ConvDepthwise, ConvIm2col, ConvPointwise, ConvVolume
+from .conv import ConvIm2col, ConvPointwise
 from .conv_transpose import ConvTransposeGemm
+from .conv_volume import ConvVolume
+from .depthwise import ConvDepthwise
 from .global_pool import GlobalAvgPoolSum, GlobalExtremePoolReduce, GlobalLpPoolSum
 from .linear import LinearGemm, LinearGemv
 from .matmul import EinsumMatmul, MatMulBlas

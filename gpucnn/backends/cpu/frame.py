@@ -44,9 +44,10 @@ class Frame:
         return (windows - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis] + 1
 
     def elements(self, block: Block) -> int:
-        """Scratch elements that ``source`` may need for a block."""
+        """Scratch elements that ``source`` or ``phases`` may need for a block."""
         n0, n1, p0, p1 = block
-        return (n1 - n0) * self.reach(p1 - p0, 0) * self.reach(self.width, 1) * int(self.x_nhwc.shape[3])
+        columns = -(-self.reach(self.width, 1) // self.stride[1]) * self.stride[1]
+        return (n1 - n0) * self.reach(p1 - p0, 0) * columns * int(self.x_nhwc.shape[3])
 
     def source(self, scratch: Scratch, block: Block, dense: bool = False) -> tuple[Array, list[Call]]:
         """Input (images, lines, columns, c) under a block, and the calls that prepare it.
@@ -83,6 +84,37 @@ class Frame:
             for border in borders:
                 border[...] = fill
             np.copyto(inner, x)
+
+        return padded, [prepare]
+
+    def phases(self, scratch: Scratch, block: Block) -> tuple[Array, list[Call]]:
+        """As ``source``, always a padded copy, with the columns sorted by their rest modulo the stride: (images, lines, rest, columns, c).
+
+        The pixels that a tap meets in neighbouring windows are neighbours there.
+        """
+        n0, n1, p0, p1 = block
+        h, c = self.x_nhwc.shape[1], self.x_nhwc.shape[3]
+        step, left = self.stride[1], self.origin[1]
+        lines, columns = self.reach(p1 - p0, 0), -(-self.reach(self.width, 1) // step)
+        top = p0 * self.stride[0] - self.origin[0]
+        a, b = max(0, top), min(h, top + lines)
+        padded = scratch.take(n1 - n0, lines, step, columns, c)
+        borders = [padded[:, : max(0, a - top)], padded[:, max(0, b - top) :]]
+        copies = []
+        for rest in range(step):
+            first = max(0, -(-(left - rest) // step))  # column j holds pixel j·step + rest − left
+            x = self.x_nhwc[n0:n1, a : max(a, b), first * step + rest - left :: step][:, :, : columns - first]
+            part = padded[:, a - top : max(a, b) - top, rest]
+            borders += [part[:, :, :first], part[:, :, first + x.shape[2] :]]
+            copies.append((part[:, :, first : first + x.shape[2]], x))
+        zeros = tuple(border for border in borders if border.size)
+        fill = np.float32(self.fill)
+
+        def prepare() -> None:
+            for border in zeros:
+                border[...] = fill
+            for target, x in copies:
+                np.copyto(target, x)
 
         return padded, [prepare]
 

@@ -20,7 +20,7 @@ from ...ops import Conv, Epilogue
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CpuBackend, Scratch, add, copy, product
-from .conv import SLACK, Shape, four, is_float32_2d, nhwc, repack
+from .conv_common import SLACK, Shape, four, is_float32_2d, nhwc, repack
 from .epilogue import finish, room
 from .frame import Frame
 from .gemm import Block, shares
