@@ -186,7 +186,7 @@ def test_the_reference_is_the_last_resort(kind):
 )
 def test_first_choice_for_convolutions(case, name):
     found = next(c for c in CASES[ops.Conv] if c.id == case)
-    assert next(impl for impl in listed(found.op, *found.specs) if impl.suits(found.op, *found.specs)).name == name
+    assert next(impl for impl in listed(found.op, *found.specs) if impl.suits(found.op, *found.specs)).name.split("/")[0] == name
 
 
 @pytest.mark.parametrize("impl", [impl for impls in IMPLS.values() for impl in impls], ids=lambda impl: impl.name)

@@ -84,11 +84,12 @@ def test_the_error_is_the_expected_one(m, c):
 
 
 def test_more_error_than_stated_is_not_chosen():
+    op = Conv((1, 1), ((1, 1), (1, 1)))
     for impls, m in product((IMPLS, IMPLS_BLAS, IMPLS_LANES), (2, 4)):
-        impl = next(one for one in impls[Conv] if isinstance(one, ConvWinograd) and one.m == m)
+        impl = [one for one in impls[Conv] if isinstance(one, ConvWinograd) and one.m == m][-1]
         for c in (64, 1024, 4096, 16384, 1 << 20):
             specs = Spec((1, c, 56, 56), np.dtype(np.float32)), Spec((64, c, 3, 3), np.dtype(np.float32))
-            assert impl.suits(Conv((1, 1), ((1, 1), (1, 1))), *specs) == (expected_error(m, c) <= MOST_ERROR)
+            assert impl.suits(op, *specs) == (expected_error(m, c) <= MOST_ERROR)
     assert expected_error(4, 1 << 14) > MOST_ERROR > expected_error(2, 1 << 14)
 
 
@@ -105,7 +106,7 @@ def test_the_transforms_are_right(m):
 def chosen(impls, size, c, k, kernel=3, stride=1, groups=1):
     op = Conv((stride, stride), ((kernel // 2,) * 2,) * 2, (1, 1), groups)
     specs = Spec((4, c, size, size), np.dtype(np.float32)), Spec((k, c // groups, kernel, kernel), np.dtype(np.float32))
-    return next(one for one in impls[Conv] if one.supports(op, *specs) and one.suits(op, *specs)).name
+    return next(one for one in impls[Conv] if one.supports(op, *specs) and one.suits(op, *specs)).name.split("/")[0]
 
 
 def test_where_it_is_chosen():

@@ -18,17 +18,27 @@ Call = Callable[[], None]
 """A step of a plan: all it needs is bound, and it allocates nothing."""
 
 
+class InOrder:
+    """Calls one after the other, as one.
+
+    Attributes
+    ----------
+    calls : tuple of Call
+    """
+
+    __slots__ = ("calls",)
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self.calls = tuple(calls)
+
+    def __call__(self) -> None:
+        for call in self.calls:
+            call()
+
+
 def in_order(calls: Sequence[Call]) -> Call:
     """One call for all."""
-    fixed = tuple(calls)
-    if len(fixed) == 1:
-        return fixed[0]
-
-    def call() -> None:
-        for one in fixed:
-            one()
-
-    return call
+    return calls[0] if len(calls) == 1 else InOrder(calls)
 
 
 @dataclass(frozen=True)

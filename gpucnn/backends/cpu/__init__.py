@@ -82,6 +82,7 @@ from .pointwise import (
     WhereCopy,
 )
 from .pool import AvgPoolLines, LpPoolLines, MaxPoolLines, MinPoolLines
+from .products import PANELS, WHOLE
 from .quantize import DequantizePieces, QuantizePieces
 from .reduce import ReduceSquares, ReduceUfunc
 from .resize import ResizeLines
@@ -90,8 +91,19 @@ from .winograd import ConvWinograd
 
 __all__ = ["IMPLS", "IMPLS_BLAS", "IMPLS_LANES", "IMPLS_THROUGHPUT", "CpuBackend", "direct"]
 
+def _convolutions(least: int) -> tuple[Impl, ...]:
+    """For one core. In panels where that pays; tiles from so many on, because four times the weights want to meet some."""
+    return (
+        *(ConvPointwise(products) for products in (PANELS, WHOLE)),
+        ConvDepthwise(),
+        *(ConvWinograd(m, least, 64, products) for m in (4, 2) for products in (PANELS, WHOLE)),
+        *(ConvIm2col(products) for products in (PANELS, WHOLE)),
+        ConvVolume(),
+    )
+
+
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
-    Conv: (ConvPointwise(), ConvDepthwise(), ConvWinograd(4, 16), ConvWinograd(2, 16), ConvIm2col(), ConvVolume()),
+    Conv: _convolutions(16),
     ConvTranspose: (ConvTransposeGemm(),),
     Linear: (LinearGemm(),),
     MatMul: (MatMulBlas(),),
@@ -145,15 +157,19 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
 IMPLS_THROUGHPUT: dict[type[Op], tuple[Impl, ...]] = {**IMPLS, Linear: (LinearGemv(), LinearGemm())}
 """For a few images at once, on one core."""
 
-IMPLS_LANES = {
-    **IMPLS_THROUGHPUT,
-    Conv: (ConvPointwise(), ConvDepthwise(), ConvWinograd(4, 36), ConvWinograd(2, 36), ConvIm2col(), ConvVolume()),
-}
-"""For one image on Python's threads: weights four times as many want more tiles to meet."""
+IMPLS_LANES = {**IMPLS_THROUGHPUT, Conv: _convolutions(36)}
+"""For one image on Python's threads."""
 
 IMPLS_BLAS = {
     **IMPLS,
-    Conv: (ConvPointwise(1 << 20), ConvDepthwise(), ConvWinograd(4, 36, 256), ConvWinograd(2, 36, 256), ConvIm2col(1 << 20), ConvVolume()),
+    Conv: (
+        ConvPointwise(target=1 << 20),
+        ConvDepthwise(),
+        ConvWinograd(4, 36, 256),
+        ConvWinograd(2, 36, 256),
+        ConvIm2col(target=1 << 20),
+        ConvVolume(),
+    ),
 }
 """For one image on BLAS's threads, which want large products."""
 

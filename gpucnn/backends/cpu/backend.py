@@ -157,14 +157,16 @@ class CpuBackend:
             self._agreed[key] = all(_agree(images, rows, weight, np.random.default_rng(i)) for i in draws)
         return self._agreed[key]
 
-    def columns_agree(self, images: int, columns: int, shape: tuple[int, int]) -> bool:
-        """As ``places_agree``, for a product of a matrix of this shape with ``images`` times so many columns, side by side."""
-        key = ("columns", images, columns, *shape)
+    def columns_agree(self, images: int, columns: int, shape: tuple[int, int], products: Callable[..., list[Call]]) -> bool:
+        """As ``places_agree``, for products of a matrix of this shape with ``images`` times so many columns, side by side."""
+        key = ("columns", images, columns, *shape, products)
         if key not in self._agreed:
             rng = np.random.default_rng(0)
             matrix, one = rng.standard_normal(shape, np.float32), rng.standard_normal((shape[1], columns), np.float32)
-            y = np.matmul(matrix, np.tile(one, (1, images))).reshape(-1, images, columns).view(np.int32)
-            self._agreed[key] = bool((y == y[:, :1]).all())
+            y = np.empty((len(matrix), images * columns), np.float32)
+            in_order(products(matrix, np.tile(one, (1, images)), y))()
+            parts = y.reshape(-1, images, columns).view(np.int32)
+            self._agreed[key] = bool((parts == parts[:, :1]).all())
         return self._agreed[key]
 
     def sequence(self, calls: Sequence[tuple[Call, bool]]) -> Call:
@@ -240,11 +242,6 @@ def zero(target: Array) -> Call:
 def add(target: Array, source: Array) -> Call:
     """A call that adds to what is there."""
     return lambda: np.add(target, source, out=target)
-
-
-def product(x: Array, weight: Array, out: Array) -> Call:
-    """A call that multiplies matrices."""
-    return lambda: np.matmul(x, weight, out=out)
 
 
 def rows_of(x: Array) -> Array | None:

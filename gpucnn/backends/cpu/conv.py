@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
-
-import numpy as np
 
 from ...ops import Conv
 from ...spec import Array, Spec
-from ..base import Call, Impl
+from ..base import Call, Impl, Packed
 from ..unit_axis import takes_lines
-from .backend import CpuBackend, Scratch, copy, product, rows_of
+from .backend import CpuBackend, Scratch, copy, rows_of
 from .conv_common import SLACK, Shape, finish_block, four, frame_of, is_float32_2d, lines_in, nhwc, repack, sums_in
 from .epilogue import room
 from .gemm import TARGET, blocks, group_size
+from .products import WHOLE, Whole
 
 __all__ = ["ConvIm2col", "ConvPointwise"]
 
 
-def _group(backend: CpuBackend, n: int, p: int, q: int, weight: Array, target: int) -> int:
+def _group(backend: CpuBackend, products: Whole, n: int, p: int, q: int, weight: Array, k: int, target: int) -> int:
     """Images in a block: several where one has few rows, if the bits allow it."""
-    group = group_size(n, p, q, weight.shape[1], target)
-    return group if group == 1 or backend.places_agree(group, p * q, weight) else 1
+    group = group_size(n, p, q, k, target)
+    return group if group == 1 or products.by_image or backend.places_agree(group, p * q, weight) else 1
 
 
 @takes_lines
 class ConvPointwise(Impl):
     """1×1 without padding or groups: one matrix product over the pixels."""
 
-    numerics = "gemm over c"
     packs = (1, 2)  # the bias too: the epilogue repeats it once, when it is bound
 
-    def __init__(self, target: int = TARGET) -> None:
-        self.name, self.target = "conv_pointwise", target
+    def __init__(self, products: Whole = WHOLE, target: int = TARGET) -> None:
+        self.products, self.target = products, target
+        self.name, self.numerics = f"conv_pointwise{products.suffix}", f"gemm over c{products.numerics}"
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """1×1 kernels, any stride."""
         bare = not any(p for pair in op.pads(x, weight) for p in pair)
         return is_float32_2d(x) and weight.shape[2:] == (1, 1) and op.groups == 1 and bare
+
+    def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
+        """What its products say."""
+        return self.products.pays(x.shape[1])
 
     def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of a block: the pixels that a stride leaves, and the sums where the output has gaps."""
@@ -48,8 +52,8 @@ class ConvPointwise(Impl):
         return 4 * max(sizes) * q * (x.shape[1] + k) + room(op.epilogue) + SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
-        """Weight as (c, k)."""
-        return repack(constants, np.ascontiguousarray(constants[1][:, :, 0, 0].T))
+        """Weight as (c, k), or its panels."""
+        return repack(constants, self.products.pack(constants[1][:, :, 0, 0].T))
 
     def bind(
         self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
@@ -61,7 +65,7 @@ class ConvPointwise(Impl):
         x_npqc = nhwc(x)[:, :: op.stride[0], :: op.stride[1]][:, :p, :q]
         parts = backend.lanes_for(2 * n * p * q * c * k)
         tasks: list[list[Call]] = []
-        for n0, n1, p0, p1 in blocks(n, p, q, k, _group(backend, n, p, q, weight, self.target), parts, self.target):
+        for n0, n1, p0, p1 in blocks(n, p, q, k, _group(backend, self.products, n, p, q, weight, k, self.target), parts, self.target):
             scratch, m = Scratch(workspace[len(tasks) % parts]), (n1 - n0) * (p1 - p0) * q
             xb, ob = x_npqc[n0:n1, p0:p1], out_npqk[n0:n1, p0:p1]
             calls: list[Call] = []
@@ -71,7 +75,7 @@ class ConvPointwise(Impl):
                 calls.append(copy(rows.reshape(xb.shape), xb))
             target = sums_in(op, bias, ob)
             acc = scratch.take(m, k) if target is None else target
-            calls.append(product(rows, weight, acc))
+            calls += self.products.calls(rows, weight, k, acc, n1 - n0)
             rb = None if residual is None else nhwc(residual)[n0:n1, p0:p1]
             tasks.append(calls + finish_block(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
@@ -81,15 +85,19 @@ class ConvPointwise(Impl):
 class ConvIm2col(Impl):
     """Any 2-d convolution: the patches of a block gathered into a matrix, then one product a group."""
 
-    numerics = "gemm over r, s, c"
     packs = (1, 2)  # the bias too: the epilogue repeats it once, when it is bound
 
-    def __init__(self, target: int = TARGET) -> None:
-        self.name, self.target = "conv_im2col", target
+    def __init__(self, products: Whole = WHOLE, target: int = TARGET) -> None:
+        self.products, self.target = products, target
+        self.name, self.numerics = f"conv_im2col{products.suffix}", f"gemm over r, s, c{products.numerics}"
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """All kernels, strides, paddings, dilations and groups."""
         return is_float32_2d(x)
+
+    def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
+        """What its products say."""
+        return self.products.pays(prod(weight.shape[1:]))
 
     def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of the largest block: the padded input, the patches, the sums."""
@@ -104,10 +112,11 @@ class ConvIm2col(Impl):
         return 4 * largest + room(op.epilogue) + SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
-        """Weight as (groups, r, s, c/groups, k/groups)."""
+        """Weight as (groups, r·s·c/groups, k/groups), or the panels of those."""
         k, c, r, s = constants[1].shape
         w = constants[1].reshape(op.groups, k // op.groups, c, r, s).transpose(0, 3, 4, 2, 1)
-        return repack(constants, np.ascontiguousarray(w))
+        packed = self.products.pack(w.reshape(op.groups, r * s * c, k // op.groups))
+        return repack(constants, Packed(packed, constants[1].shape))
 
     def bind(
         self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
@@ -115,12 +124,12 @@ class ConvIm2col(Impl):
         """Pad, gather, multiply and finish each block."""
         x, weight, bias, residual = four(inputs)
         out_npqk = nhwc(outputs[0])
-        (n, p, q, k), (g, r, s, c, per) = out_npqk.shape, weight.shape
-        matrices = weight.reshape(g, r * s * c, per)
+        (n, p, q, k), (_, c, r, s), matrices = out_npqk.shape, weight.shape, weight.array
+        g, per = op.groups, k // op.groups
         frame = frame_of(op, x, (r, s), q)
         parts = backend.lanes_for(2 * n * p * q * k * c * r * s)
         tasks: list[list[Call]] = []
-        for block in blocks(n, p, q, k, _group(backend, n, p, q, matrices[0], self.target), parts, self.target):
+        for block in blocks(n, p, q, k, _group(backend, self.products, n, p, q, matrices[0], per, self.target), parts, self.target):
             n0, n1, p0, p1 = block
             scratch, m = Scratch(workspace[len(tasks) % parts]), lines_in(block) * q
             ob = out_npqk[n0:n1, p0:p1]
@@ -131,7 +140,7 @@ class ConvIm2col(Impl):
             for i in range(g):
                 patches = frame.windows(source[..., i * c : (i + 1) * c], p1 - p0)
                 calls.append(copy(columns.reshape(patches.shape), patches))
-                calls.append(product(columns, matrices[i], acc[:, i * per : (i + 1) * per]))
+                calls += self.products.calls(columns, matrices[i], per, acc[:, i * per : (i + 1) * per], n1 - n0)
             rb = None if residual is None else nhwc(residual)[n0:n1, p0:p1]
             tasks.append(calls + finish_block(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)

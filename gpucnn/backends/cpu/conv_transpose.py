@@ -12,8 +12,9 @@ import numpy as np
 from ...ops import ConvTranspose
 from ...spec import Array, Spec
 from ..base import Call, Impl
-from .backend import CpuBackend, Scratch, add, copy, product, zero
+from .backend import CpuBackend, Scratch, add, copy, zero
 from .epilogue import finish, room
+from .gemm import product
 
 __all__ = ["ConvTransposeGemm"]
 

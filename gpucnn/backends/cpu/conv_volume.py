@@ -10,11 +10,11 @@ import numpy as np
 from ...ops import Conv
 from ...spec import Spec
 from ..base import Call, Impl
-from .backend import CpuBackend, Scratch, copy, product, zero
+from .backend import CpuBackend, Scratch, copy, zero
 from .conv_common import SLACK, Shape, finish_block, four, lines_in, nhwc, repack, sums_in
 from .epilogue import room
 from .frame import Frame
-from .gemm import blocks
+from .gemm import blocks, product
 
 __all__ = ["ConvVolume"]
 

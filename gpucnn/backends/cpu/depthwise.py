@@ -16,7 +16,7 @@ from .backend import CpuBackend, Scratch, add, rows_of
 from .conv_common import SLACK, Shape, finish_block, four, frame_of, is_float32_2d, lines_in, nhwc, repack
 from .epilogue import room
 from .frame import Frame
-from .gemm import Block, blocks
+from .gemm import TARGET, Block, blocks
 
 __all__ = ["ConvDepthwise"]
 
@@ -29,9 +29,11 @@ class ConvDepthwise(Impl):
     weights are tiled to match; einsum then runs at 1.3 ns an output of a 3×3 kernel, against 2.1 for shifted multiply-adds.
     """
 
-    name = "conv_depthwise"
     numerics = "sum over r, s"
     packs = (1, 2)  # the bias too: the epilogue repeats it once, when it is bound
+
+    def __init__(self, target: int = 2 * TARGET) -> None:
+        self.name, self.target = "conv_depthwise", target
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """As many groups as channels, and more than one."""
@@ -41,7 +43,7 @@ class ConvDepthwise(Impl):
         """Of the largest block: the padded input, the sums, and a second time those."""
         n, k, p, q = op.infer(x, weight, *rest)[0].shape
         frame = frame_of(op, Shape(x.shape), weight.shape[2:], q)
-        largest = max((frame.elements(b) + 2 * lines_in(b) * q * k for b in blocks(n, p, q, k)), default=0)
+        largest = max((frame.elements(b) + 2 * lines_in(b) * q * k for b in blocks(n, p, q, k, target=self.target)), default=0)
         return 4 * largest + room(op.epilogue) + SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
@@ -61,7 +63,7 @@ class ConvDepthwise(Impl):
         tiled = _tiled(op, weight, q) if _runs(op, weight.shape) else None
         parts = backend.lanes_for(2 * n * p * q * k * r * s, 1 << 22)
         tasks: list[list[Call]] = []
-        for block in blocks(n, p, q, k, 1, parts):
+        for block in blocks(n, p, q, k, 1, parts, self.target):
             n0, n1, p0, p1 = block
             scratch = Scratch(workspace[len(tasks) % parts])
             ob = out_npqk[n0:n1, p0:p1]

@@ -12,9 +12,9 @@ import numpy as np
 from ...ops import Linear
 from ...spec import Spec
 from ..base import Call, Impl
-from .backend import CpuBackend, product
+from .backend import CpuBackend
 from .epilogue import finish, room
-from .gemm import shares
+from .gemm import product, shares
 
 __all__ = ["LinearGemm", "LinearGemv"]
 

@@ -19,11 +19,12 @@ from numpy.lib.stride_tricks import as_strided
 from ...ops import Conv, Epilogue
 from ...spec import Array, Spec
 from ..base import Call, Impl
-from .backend import CpuBackend, Scratch, add, copy, product
+from .backend import CpuBackend, Scratch, add, copy
 from .conv_common import SLACK, Shape, four, is_float32_2d, nhwc, repack
 from .epilogue import finish, room
 from .frame import Frame
 from .gemm import Block, shares
+from .products import WHOLE, Whole
 
 __all__ = ["MOST_ERROR", "TRANSFORMS", "ConvWinograd", "Transforms", "expected_error"]
 
@@ -105,14 +106,16 @@ class ConvWinograd(Impl):
         Tiles that an image must have for the impl to suit it: with fewer a product has too few rows for the weights that it reads.
     tiles : int
         About so many in a block.
+    products : Whole
+        How matrices are multiplied.
     """
 
     packs = (1, 2)
 
-    def __init__(self, m: int, least: int = 1, tiles: int = 64) -> None:
-        self.m, self.least, self.tiles = m, least, tiles
-        self.name = f"conv_winograd{m}"
-        self.numerics = f"winograd {m}×{m}"
+    def __init__(self, m: int, least: int = 1, tiles: int = 64, products: Whole = WHOLE) -> None:
+        self.m, self.least, self.tiles, self.products = m, least, tiles, products
+        self.name = f"conv_winograd{m}{products.suffix}"
+        self.numerics = f"winograd {m}×{m}{products.numerics}"
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """3×3 kernels without stride, dilation or groups."""
@@ -121,7 +124,8 @@ class ConvWinograd(Impl):
     def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """Enough channels that the products outweigh the transforms, enough tiles, and no more error than ``MOST_ERROR``."""
         tiles = prod(self._tiles(*op.infer(x, weight, *rest)[0].shape[2:]))
-        return min(weight.shape[:2]) >= _CHANNELS and tiles >= self.least and expected_error(self.m, x.shape[1]) <= MOST_ERROR
+        pays = min(weight.shape[:2]) >= _CHANNELS and tiles >= self.least and self.products.pays(x.shape[1])
+        return pays and expected_error(self.m, x.shape[1]) <= MOST_ERROR
 
     def _tiles(self, p: int, q: int) -> tuple[int, int]:
         """Tiles down and across an image."""
@@ -142,11 +146,12 @@ class ConvWinograd(Impl):
         each = prod(self._tiles(p, q))
         return max(d for d in range(1, n + 1) if n % d == 0 and d <= max(1, self.tiles // each))
 
-    def _agree(self, backend: CpuBackend, group: int, p: int, q: int, u: Array, back: Array) -> bool:
+    def _agree(self, backend: CpuBackend, group: int, p: int, q: int, c: int, k: int, u: Array, back: Array) -> bool:
         """Whether an image has the same bits at every place in a block of so many."""
-        each, (a, c, k) = prod(self._tiles(p, q)), u.shape
-        transforms = backend.columns_agree(group, each * c, (a, a)) and backend.columns_agree(group, each * k, back.shape)
-        return transforms and backend.places_agree(group, each, u[0])
+        each, a = prod(self._tiles(p, q)), (self.m + 2) ** 2
+        wide = self.products.wide
+        transforms = backend.columns_agree(group, each * c, (a, a), wide) and backend.columns_agree(group, each * k, back.shape, wide)
+        return transforms and (self.products.by_image or backend.places_agree(group, each, u[0]))
 
     def _frame(self, op: Conv, x: Any, q: int) -> Frame:
         """The input under whole tiles, which may lie beyond its end."""
@@ -170,7 +175,7 @@ class ConvWinograd(Impl):
         g = TRANSFORMS[self.m].kernel
         k, c = constants[1].shape[:2]
         u = np.einsum("ir,kcrs,js->ijck", g, constants[1].astype(np.float64), g, optimize=True)
-        return repack(constants, np.ascontiguousarray(u.reshape(-1, c, k), np.float32))
+        return repack(constants, self.products.pack(u.reshape(-1, c, k).astype(np.float32)))
 
     def bind(
         self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
@@ -188,9 +193,9 @@ class ConvWinograd(Impl):
         parts = backend.lanes_for(2 * n * p * q * k * c * 9)
         tasks: list[list[Call]] = []
         group = self._group(n, p, q)
-        group = group if group == 1 or self._agree(backend, group, p, q, u, back) else 1
+        group = group if group == 1 or self._agree(backend, group, p, q, c, k, u, back) else 1
         for block in self._blocks(n, p, q, group, parts):
-            scratch, count = Scratch(workspace[len(tasks) % parts]), block.tiles
+            scratch, count, (n0, n1) = Scratch(workspace[len(tasks) % parts]), block.tiles, block[:2]
             source, calls = frame.source(scratch, block.lines(m))
             first, second = scratch.take(count * max(a * c, (a + 1) * k)), scratch.take(count * max(a * c, m * m * k))
             d, v = (memory[: a * count * c].reshape(m + 2, m + 2, count, c) for memory in (first, second))
@@ -198,13 +203,13 @@ class ConvWinograd(Impl):
             for part in block.rectangles():
                 pixels = _tiled(source[:, (part.line - top) * m :, part.column * m :], m, (m + 2, m + 2), part)
                 calls.append(copy(d[:, :, part.places].reshape(pixels.shape), pixels))
-            calls.append(product(forth, d.reshape(a, -1), v.reshape(a, -1)))
+            calls += self.products.wide(forth, d.reshape(a, -1), v.reshape(a, -1))
             sums = first[: len(back[0]) * count * k].reshape(-1, count, k)
-            calls.append(product(v.reshape(a, count, c), u, sums[:a]))
+            calls += self.products.calls(v.reshape(a, count, c), u, k, sums[:a], n1 - n0)
             if bias is not None:
                 calls.append(copy(sums[a], bias))
             y = second[: m * m * count * k].reshape(m, m, count, k)
-            calls.append(product(back, sums.reshape(-1, count * k), y.reshape(m * m, -1)))
+            calls += self.products.wide(back, sums.reshape(-1, count * k), y.reshape(m * m, -1))
             tasks.append(calls + self._scatter(op, y, residual, out, block, scratch))
         return backend.schedule(tasks, parts)
 
