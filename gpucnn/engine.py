@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .backends.base import Backend
-from .backends.cpu import IMPLS_BLAS, IMPLS_LANES, IMPLS_THROUGHPUT, CpuBackend, direct
+from .backends.cpu import IMPLS_LATENCY, IMPLS_THROUGHPUT, CpuBackend, direct
 from .device import Choice, open_gpu
 from .errors import DeviceError, GpucnnError, UnsupportedError
 from .graph import Graph, NeedsValues
-from .ops import Conv, ConvTranspose
 from .passes import PASSES, PASSES_FLOAT16, SIMPLIFY, lower_precision
 from .settings import settings
 from .spec import Array, Spec
@@ -32,8 +31,6 @@ MOST_AT_ONCE = 256
 """Images that a program on a GPU takes at most; fewer where memory is short."""
 
 _SCORED_AT_ONCE = 64  # images that a Classifier hands to a GPU: enough for all multiprocessors, few enough to overlap with decoding
-
-_LONG = 1 << 29  # operations of a convolution, on average, from which Python's threads beat BLAS's: 3 ms on a core
 
 _log = logging.getLogger("gpucnn")
 
@@ -71,8 +68,7 @@ class CpuEngine:
         self._process = os.getpid()
         kept = (lambda impls: impls) if settings().winograd else direct
         self._side_by_side = CpuBackend(impls=kept(IMPLS_THROUGHPUT))
-        self._alone = CpuBackend(blas=cores, impls=kept(IMPLS_BLAS))
-        self._on_lanes = CpuBackend(cores, impls=kept(IMPLS_LANES))
+        self._alone = CpuBackend(cores, kept(IMPLS_LATENCY))
         self.pool = ThreadPoolExecutor(cores - 1, "gpucnn-replica") if cores > 1 else None
 
     def way(self, n: int, throughput: bool) -> Way:
@@ -84,13 +80,6 @@ class CpuEngine:
     def whole(self, n: int) -> Way:
         """For a batch that can only be run as one."""
         return Way(self._alone, n, 1)
-
-    def backend_for(self, way: Way, graph: Graph) -> Backend:
-        """The way's own; for one image of a net of long steps, that of Python's threads instead of BLAS's."""
-        ops: list[tuple[Any, Any]] = [(node.op, node.specs) for node in graph.nodes if isinstance(node.op, (Conv, ConvTranspose))]
-        work = [op.flops(*specs) for op, specs in ops]
-        long = way.backend is self._alone and work and sum(work) >= _LONG * len(work)
-        return self._on_lanes if long else way.backend
 
     def adopt(self, array: Any) -> Array:
         """A caller's array as a model takes it."""
@@ -116,7 +105,7 @@ class CpuEngine:
         """Let the threads go."""
         if self.pool is not None:
             self.pool.shutdown(wait=False)
-        self._on_lanes.close()
+        self._alone.close()
 
 
 class GpuEngine:
@@ -146,10 +135,6 @@ class GpuEngine:
     def whole(self, n: int) -> Way:
         """For a batch that can only be run as one."""
         return Way(self._backend, n, 1)
-
-    def backend_for(self, way: Way, graph: Graph) -> Backend:
-        """The GPU."""
-        return self._backend
 
     def adopt(self, array: Any) -> Array:
         """A caller's array as a model takes it: on the GPU it may stay there."""

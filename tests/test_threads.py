@@ -102,27 +102,3 @@ def test_the_real_blas_is_seen():
     with BlasThreads().hold(1):
         assert {lib.num_threads for lib in known} == {1}
     assert [lib.num_threads for lib in known] == before
-
-
-def test_several_threads_are_one_plan_s_alone():
-    """Two plans with two threads each would meet in the same products, and one of them asks for one thread in between."""
-    holder, entered = BlasThreads([Library(4)]), threading.Event()
-
-    def other():
-        with holder.hold(2):
-            entered.set()
-
-    with holder.hold(2):
-        thread = threading.Thread(target=other)
-        thread.start()
-        assert not entered.wait(0.1)
-    assert entered.wait(10)
-    thread.join(10)
-
-
-def test_inside_another_of_the_same_thread_nothing_waits():
-    blas = Library(4)
-    holder = BlasThreads([blas])
-    with holder.hold(2), holder.hold(1):
-        assert blas.num_threads == 2
-    assert blas.history == [2, 4]

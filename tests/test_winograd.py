@@ -13,7 +13,7 @@ from truth import AlwaysLanes, record
 
 import gpucnn.functional as F
 from gpucnn import plan
-from gpucnn.backends.cpu import IMPLS, IMPLS_BLAS, IMPLS_LANES, CpuBackend, direct
+from gpucnn.backends.cpu import IMPLS, IMPLS_LATENCY, CpuBackend, direct
 from gpucnn.backends.cpu.winograd import MOST_ERROR, TRANSFORMS, ConvWinograd, expected_error
 from gpucnn.ops import Activation, Conv, Epilogue
 from gpucnn.spec import Spec
@@ -85,7 +85,7 @@ def test_the_error_is_the_expected_one(m, c):
 
 def test_more_error_than_stated_is_not_chosen():
     op = Conv((1, 1), ((1, 1), (1, 1)))
-    for impls, m in product((IMPLS, IMPLS_BLAS, IMPLS_LANES), (2, 4)):
+    for impls, m in product((IMPLS, IMPLS_LATENCY), (2, 4)):
         impl = [one for one in impls[Conv] if isinstance(one, ConvWinograd) and one.m == m][-1]
         for c in (64, 1024, 4096, 16384, 1 << 20):
             specs = Spec((1, c, 56, 56), np.dtype(np.float32)), Spec((64, c, 3, 3), np.dtype(np.float32))
@@ -114,10 +114,10 @@ def test_where_it_is_chosen():
     sizes = {56: "conv_winograd4", 28: "conv_winograd4", 14: "conv_winograd4", 7: "conv_winograd2", 4: "conv_im2col"}
     assert {size: chosen(IMPLS, size, 64, 64) for size in sizes} == sizes
     sizes = {56: "conv_winograd4", 28: "conv_winograd4", 14: "conv_winograd2", 7: "conv_im2col"}
-    assert {size: chosen(IMPLS_BLAS, size, 64, 64) for size in sizes} == sizes
+    assert {size: chosen(IMPLS_LATENCY, size, 64, 64) for size in sizes} == sizes
     assert chosen(IMPLS, 56, 3, 64) == chosen(IMPLS, 56, 64, 64, stride=2) == chosen(IMPLS, 56, 64, 64, groups=2) == "conv_im2col"
     assert chosen(IMPLS, 56, 64, 64, kernel=1) == "conv_pointwise"
-    assert chosen(direct(IMPLS), 56, 64, 64) == chosen(direct(IMPLS_BLAS), 56, 64, 64) == "conv_im2col"
+    assert chosen(direct(IMPLS), 56, 64, 64) == chosen(direct(IMPLS_LATENCY), 56, 64, 64) == "conv_im2col"
 
 
 def test_functions_do_without():

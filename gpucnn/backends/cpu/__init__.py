@@ -89,7 +89,7 @@ from .resize import ResizeLines
 from .unpool import MaxUnpoolScatter
 from .winograd import ConvWinograd
 
-__all__ = ["IMPLS", "IMPLS_BLAS", "IMPLS_LANES", "IMPLS_THROUGHPUT", "CpuBackend", "direct"]
+__all__ = ["IMPLS", "IMPLS_LATENCY", "IMPLS_THROUGHPUT", "CpuBackend", "direct"]
 
 def _convolutions(least: int) -> tuple[Impl, ...]:
     """For one core. In panels where that pays; tiles from so many on, because four times the weights want to meet some."""
@@ -157,21 +157,8 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
 IMPLS_THROUGHPUT: dict[type[Op], tuple[Impl, ...]] = {**IMPLS, Linear: (LinearGemv(), LinearGemm())}
 """For a few images at once, on one core."""
 
-IMPLS_LANES = {**IMPLS_THROUGHPUT, Conv: _convolutions(36)}
-"""For one image on Python's threads."""
-
-IMPLS_BLAS = {
-    **IMPLS,
-    Conv: (
-        ConvPointwise(target=1 << 20),
-        ConvDepthwise(),
-        ConvWinograd(4, 36, 256),
-        ConvWinograd(2, 36, 256),
-        ConvIm2col(target=1 << 20),
-        ConvVolume(),
-    ),
-}
-"""For one image on BLAS's threads, which want large products."""
+IMPLS_LATENCY: dict[type[Op], tuple[Impl, ...]] = {**IMPLS_THROUGHPUT, Conv: _convolutions(36)}
+"""For one image on all cores."""
 
 
 def direct(impls: dict[type[Op], tuple[Impl, ...]]) -> dict[type[Op], tuple[Impl, ...]]:

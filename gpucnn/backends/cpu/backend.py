@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from math import gcd, prod
 from typing import Any
 
@@ -17,6 +17,7 @@ from ...host_memory import check_host_memory, free_host_memory, size_text
 from ...ops import Op
 from ...spec import Array, Spec
 from ..base import Call, Impl, Tenant, in_order
+from .lanes import Lanes
 from .threads import blas_threads
 
 __all__ = ["CpuBackend", "Scratch"]
@@ -42,11 +43,9 @@ class CpuBackend:
     Parameters
     ----------
     lanes : int
-        Python threads that share a step which is long enough: handing it out takes 50 µs.
-    blas : int
-        Threads of BLAS, which share every product, but nothing else: that takes 6 µs. One of the two is 1: BLAS's workers spin for 20 ms
-        after a product, and Python's threads hardly get the core meanwhile (VGG-16's second layer: 24 ms instead of 13). Both are 1 for
-        programs that run side by side, one per core.
+        Python threads that may share one step. 1 for programs that run side by side, one per core (the throughput plan); the number
+        of cores for a program that runs alone (the latency plan). BLAS has one thread in both: its own workers spin for 20 ms after a
+        product, and beside them lanes hardly get their cores (VGG-16's second layer, two cores: 24 ms instead of 13).
     impls : mapping of type to tuple of Impl, optional
         What it can do; ``IMPLS`` if not given.
     """
@@ -54,12 +53,12 @@ class CpuBackend:
     name = "cpu"
     xp: Any = np
 
-    def __init__(self, lanes: int = 1, blas: int = 1, impls: dict[type[Op], tuple[Impl, ...]] | None = None) -> None:
+    def __init__(self, lanes: int = 1, impls: dict[type[Op], tuple[Impl, ...]] | None = None) -> None:
         from . import IMPLS
 
         self.IMPLS = IMPLS if impls is None else impls
-        self.lanes, self.blas = lanes, blas
-        self._pool = ThreadPoolExecutor(lanes - 1, "gpucnn-lane") if lanes > 1 else None
+        self.lanes = lanes
+        self._workers = Lanes(lanes)
         self._agreed: dict[tuple[Any, ...], bool] = {}
 
     # -- memory
@@ -122,11 +121,11 @@ class CpuBackend:
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """While open, BLAS has the threads that it is to have."""
-        with blas_threads().hold(self.blas), np.errstate(all="ignore"):
+        """While open, BLAS has one thread: cores are shared out by lanes and replicas."""
+        with blas_threads().hold(1), np.errstate(all="ignore"):
             yield
 
-    def lanes_for(self, flops: int, least: int = 1 << 23) -> int:
+    def lanes_for(self, flops: int, least: int = 1 << 22) -> int:
         """Lanes that a step of so much work is split over: all, or one where handing it out costs more than it saves."""
         return self.lanes if flops >= least else 1
 
@@ -136,8 +135,7 @@ class CpuBackend:
             calls = tuple(call for task in tasks for call in task)
             return in_order(calls) if calls else None
         lanes = [in_order([call for task in tasks[i::parts] for call in task]) for i in range(min(parts, len(tasks)))]
-        assert self._pool is not None
-        return _spread(self._pool, lanes)
+        return partial(self._workers.run, lanes)
 
     def places_agree(self, images: int, rows: int, weight: Array) -> bool:
         """Whether a product of ``images·rows`` rows gives an image the same bits at every place in it.
@@ -181,30 +179,13 @@ class CpuBackend:
 
     def close(self) -> None:
         """Stop the lanes' threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._workers.close()
 
 
 def _agree(images: int, rows: int, weight: Array, rng: np.random.Generator) -> bool:
     one = rng.standard_normal((rows, len(weight)), np.float32)
     y = np.matmul(np.tile(one, (images, 1)), weight).reshape(images, -1).view(np.int32)
     return bool((y == y[:1]).all())
-
-
-def _spread(pool: ThreadPoolExecutor, lanes: list[Call]) -> Call:
-    def run(lane: Call) -> None:
-        with np.errstate(all="ignore"):  # a thread has its own state
-            lane()
-
-    def call() -> None:
-        waiting = [pool.submit(run, lane) for lane in lanes[1:]]
-        try:
-            lanes[0]()
-        finally:
-            for future in waiting:
-                future.result()
-
-    return call
 
 
 class Scratch:

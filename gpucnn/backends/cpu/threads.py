@@ -16,7 +16,7 @@ __all__ = ["BlasThreads", "blas_threads"]
 class BlasThreads:
     """Hold BLAS at a number of threads while a plan runs, and restore it after.
 
-    Plans that want one thread run together; one that wants several runs alone, and whoever comes after it waits behind it, so that
+    Plans that want the same number run together; one that wants another waits, and whoever comes after it waits behind it, so that
     nobody starves. BLAS libraries that threadpoolctl does not know (Accelerate on macOS) are left as they are.
 
     Parameters
@@ -31,7 +31,6 @@ class BlasThreads:
         self._count = 0
         self._wanted = 0
         self._queue: deque[object] = deque()
-        self._mine = threading.local()
         self._before: list[int] = []
 
     @property
@@ -45,15 +44,12 @@ class BlasThreads:
 
     @contextmanager
     def hold(self, threads: int) -> Iterator[None]:
-        """While open, every BLAS of the process uses ``threads`` threads; of several, one plan at a time has them all."""
-        if getattr(self._mine, "held", False):  # inside another of this thread: as that one has it
-            yield
-            return
+        """While open, every BLAS of the process uses ``threads`` threads."""
         ticket = object()
         with self._changed:
             self._queue.append(ticket)
             try:
-                while self._queue[0] is not ticket or (self._count and max(self._wanted, threads) > 1):
+                while self._queue[0] is not ticket or (self._count and self._wanted != threads):
                     self._changed.wait()
             finally:
                 self._queue.remove(ticket)
@@ -63,11 +59,9 @@ class BlasThreads:
                 self._before = [lib.num_threads for lib in self.libraries]
                 self._set([threads] * len(self._before))
             self._count += 1
-        self._mine.held = True
         try:
             yield
         finally:
-            self._mine.held = False
             with self._changed:
                 self._count -= 1
                 if not self._count:

@@ -1,0 +1,80 @@
+"""Threads that share steps: every call is made, in its own thread, errors come back, waiting awake and asleep."""
+
+import threading
+import time
+
+import pytest
+
+from gpucnn.backends.cpu import lanes as module
+from gpucnn.backends.cpu.lanes import Lanes
+
+
+@pytest.fixture(params=["awake", "asleep"])
+def lanes(request, monkeypatch):
+    if request.param == "asleep":
+        monkeypatch.setattr(module, "_AWAKE", 0.0)
+    made = Lanes(3)
+    yield made
+    made.close()
+
+
+def test_each_call_is_made_once_in_a_thread_of_its_own(lanes):
+    for count in (1, 2, 3):
+        for _ in range(300):
+            seen = []
+            lanes.run([lambda i=i, seen=seen: seen.append((i, threading.get_ident())) for i in range(count)])
+            assert sorted(i for i, _ in seen) == list(range(count))
+            assert len({who for _, who in seen}) == count
+
+
+def test_nobody_waits_for_who_is_still_working(lanes):
+    """Back only when the slowest has ended, whichever that is."""
+    for slow in range(3):
+        ended = []
+
+        def work(i, slow=slow, ended=ended):
+            time.sleep(0.02 if i == slow else 0)
+            ended.append(i)
+
+        lanes.run([lambda i=i, work=work: work(i) for i in range(3)])
+        assert sorted(ended) == [0, 1, 2]
+        assert ended[-1] == slow
+
+
+def test_after_a_rest_they_come_back(lanes):
+    for rest in (0.0, 0.01, 0.05):
+        time.sleep(rest)
+        seen = []
+        lanes.run([lambda i=i, seen=seen: seen.append(i) for i in range(3)])
+        assert sorted(seen) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_an_error_is_raised_when_all_have_ended(lanes, where):
+    ended = []
+
+    def work(i):
+        if i == where:
+            raise ZeroDivisionError(str(i))
+        time.sleep(0.005)
+        ended.append(i)
+
+    with pytest.raises(ZeroDivisionError, match=str(where)):
+        lanes.run([lambda i=i: work(i) for i in range(3)])
+    assert sorted(ended) == [i for i in range(3) if i != where]
+    lanes.run([lambda i=i: ended.append(i) for i in range(3)])  # and work goes on
+    assert len(ended) == 5
+
+
+def test_closed_threads_end():
+    before = threading.active_count()
+    made = Lanes(4)
+    assert threading.active_count() == before  # hired when first needed
+    made.run([lambda: None] * 4)
+    assert threading.active_count() == before + 3
+    made.close()
+    made.close()
+    end = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < end:
+        time.sleep(0.001)
+    assert threading.active_count() == before
