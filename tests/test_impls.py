@@ -174,7 +174,7 @@ def test_the_reference_is_the_last_resort(kind):
         ("1x1 stride 2", "conv_pointwise"),
         ("1x1 padded", "conv_im2col"),
         ("groups 1x1", "conv_im2col"),
-        ("odd sizes", "conv_im2col"),
+        ("odd sizes", "conv_phases"),
         ("depthwise", "conv_depthwise"),
         ("depthwise times 3", "conv_depthwise"),
         ("float64", "reference"),

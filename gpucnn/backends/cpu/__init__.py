@@ -86,6 +86,7 @@ from .products import PANELS, WHOLE
 from .quantize import DequantizePieces, QuantizePieces
 from .reduce import ReduceSquares, ReduceUfunc
 from .resize import ResizeLines
+from .stem import ConvPhases
 from .unpool import MaxUnpoolScatter
 from .winograd import ConvWinograd
 
@@ -96,6 +97,7 @@ def _convolutions(least: int) -> tuple[Impl, ...]:
     return (
         *(ConvPointwise(products) for products in (PANELS, WHOLE)),
         ConvDepthwise(),
+        *(ConvPhases(products) for products in (PANELS, WHOLE)),
         *(ConvWinograd(m, least, 64, products) for m in (4, 2) for products in (PANELS, WHOLE)),
         *(ConvIm2col(products) for products in (PANELS, WHOLE)),
         ConvVolume(),
