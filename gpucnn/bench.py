@@ -10,7 +10,7 @@ import numpy as np
 
 from .describe import impl_text, table
 from .errors import ModelError
-from .runner import profile
+from .runner import breakdown, profile
 from .settings import settings
 from .spec import Array, shape_text
 
@@ -93,7 +93,9 @@ def _layers(model: Model, feeds: dict[str, Array], seconds: float) -> str:
         plan.backend.write(target, a if whole else np.stack([a[i % len(a)] for i in range(len(target))]))
     with plan.backend.session():
         once = sum(profile(program, 1)[0])
-        times = profile(program, max(3, min(50, int(seconds / max(once, 1e-6)))))
+        repeats = max(3, min(50, int(seconds / max(once, 1e-6))))
+        times = profile(program, repeats)
+        kinds = breakdown(program, repeats) if plan.backend.name == "cpu" else {}
     medians = [median(row[i] for row in times) for i in range(len(program.calls))]
     total = sum(medians)
     rows = []
@@ -107,11 +109,15 @@ def _layers(model: Model, feeds: dict[str, Array], seconds: float) -> str:
     sums = [(name, f"{1e3 * t:.3f}", f"{100 * t / total:.1f}") for name, t in sorted(by_impl.items(), key=lambda item: -item[1])]
     what = "the whole batch" if whole else f"{next(iter(program.inputs.values())).shape[0]} images"
     one_core = " on one core" if plan.backend.name == "cpu" and not whole else ""
+    where = sorted(kinds.items(), key=lambda item: -item[1][1])
+    spent = sum(t for _, t in kinds.values()) or 1.0
+    parts = [(kind, str(count), f"{1e3 * t:.3f}", f"{100 * t / spent:.1f}") for kind, (count, t) in where]
     return "\n".join(
         [
             f"one program of {what}{one_core}, step by step, {1e3 * total:.2f} ms:",
             table(rows, ("layer", "op", "output", "implementation", "ms", "%", "GFLOP/s")),
             "",
             table(sums, ("implementation", "ms", "%")),
+            *(["", "its calls of NumPy, one by one:", table(parts, ("kind", "calls", "ms", "%"))] if parts else []),
         ]
     )

@@ -407,6 +407,17 @@ def test_inspect_bench_devices(capsys):
     assert capsys.readouterr().out.strip()
 
 
+def test_bench_says_where_time_goes(capsys):
+    """Layers, methods and kinds of calls; the shares of each table add up to all."""
+    assert main(["bench", "efficientnet_lite0", "-d", "cpu", "--seconds", "0.2", "--layers"]) == 0
+    tables = [[line.split() for line in part.splitlines()] for part in capsys.readouterr().out.split("\n\n")]
+    layers, methods, kinds = tables[-3:]
+    assert [row[3] for row in layers if "linear" in row] == ["linear_gemv"]
+    assert {row[0] for row in kinds[3:]} == {"products", "depthwise", "element-wise", "copies", "Python"}
+    for table, column in ((methods[2:], 2), (kinds[3:], 3)):
+        assert 99 < sum(float(row[column]) for row in table) < 101
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -12,7 +12,7 @@ import numpy as np
 from ..ops import Op
 from ..spec import Array, Spec
 
-__all__ = ["Backend", "Call", "Impl", "Packed", "Reference", "Tenant", "in_order"]
+__all__ = ["Backend", "Call", "Impl", "InOrder", "Packed", "Reference", "Tenant", "in_order"]
 
 Call = Callable[[], None]
 """A step of a plan: all it needs is bound, and it allocates nothing."""
@@ -32,6 +32,7 @@ class InOrder:
         self.calls = tuple(calls)
 
     def __call__(self) -> None:
+        """Make them."""
         for call in self.calls:
             call()
 

@@ -210,21 +210,6 @@ class Scratch:
         return Scratch(self._memory[self._at :])
 
 
-def copy(target: Array, source: Array) -> Call:
-    """A call that copies."""
-    return lambda: np.copyto(target, source)
-
-
-def zero(target: Array) -> Call:
-    """A call that fills with zeros."""
-    return lambda: target.fill(0)
-
-
-def add(target: Array, source: Array) -> Call:
-    """A call that adds to what is there."""
-    return lambda: np.add(target, source, out=target)
-
-
 def rows_of(x: Array) -> Array | None:
     """(n, h, w, c) as a matrix (n·h·w, c) in the same memory, or None where its strides do not allow that."""
     n, h, w, c = x.shape

@@ -10,10 +10,11 @@ from ...ops import Conv
 from ...spec import Array, Spec
 from ..base import Call, Impl, Packed
 from ..unit_axis import takes_lines
-from .backend import CpuBackend, Scratch, copy, rows_of
+from .backend import CpuBackend, Scratch, rows_of
 from .conv_common import SLACK, Shape, finish_block, four, frame_of, is_float32_2d, lines_in, nhwc, repack, sums_in
 from .epilogue import room
 from .gemm import TARGET, blocks, group_size
+from .kinds import copy
 from .products import WHOLE, Whole
 
 __all__ = ["ConvIm2col", "ConvPointwise"]

@@ -12,9 +12,9 @@ import numpy as np
 from ...ops import ConvTranspose
 from ...spec import Array, Spec
 from ..base import Call, Impl
-from .backend import CpuBackend, Scratch, add, copy, zero
+from .backend import CpuBackend, Scratch
 from .epilogue import finish, room
-from .gemm import product
+from .kinds import add, copy, product, zero
 
 __all__ = ["ConvTransposeGemm"]
 

@@ -10,11 +10,12 @@ import numpy as np
 from ...ops import Conv
 from ...spec import Spec
 from ..base import Call, Impl
-from .backend import CpuBackend, Scratch, copy, zero
+from .backend import CpuBackend, Scratch
 from .conv_common import SLACK, Shape, finish_block, four, lines_in, nhwc, repack, sums_in
 from .epilogue import room
 from .frame import Frame
-from .gemm import blocks, product
+from .gemm import blocks
+from .kinds import copy, product, zero
 
 __all__ = ["ConvVolume"]
 

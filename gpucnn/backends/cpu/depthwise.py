@@ -12,11 +12,12 @@ from ...ops import Conv
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from ..unit_axis import takes_lines
-from .backend import CpuBackend, Scratch, add, rows_of
+from .backend import CpuBackend, Scratch, rows_of
 from .conv_common import SLACK, Shape, finish_block, four, frame_of, is_float32_2d, lines_in, nhwc, repack
 from .epilogue import room
 from .frame import Frame
 from .gemm import TARGET, Block, blocks
+from .kinds import add, windows_sum
 
 __all__ = ["ConvDepthwise"]
 
@@ -104,7 +105,7 @@ def _sum_of_runs(frame: Frame, block: Block, tiled: list[Array], acc: Array, scr
     for rest, weight in enumerate(tiled):
         shape = (*weight.shape[:2], lines, columns)
         taps = as_strided(source[0, :, rest], shape, (sl * dh, sj * dw, sl * sh, source.itemsize))
-        calls.append(_einsum("rspx,rsx->px", taps, weight, more if rest else y))
+        calls.append(windows_sum("rspx,rsx->px", taps, weight, more if rest else y))
         if rest:
             calls.append(add(y, more))
     return calls
@@ -115,8 +116,5 @@ def _sum_of_windows(frame: Frame, block: Block, weight: Array, acc: Array, scrat
     lines, (_, _, c, multiplier) = block[3] - block[2], weight.shape
     source, calls = frame.source(scratch, block, dense=True)
     windows = frame.windows(source, lines)[0]  # (lines, q, r, s, c)
-    return [*calls, _einsum("pqrsc,rscm->pqcm", windows, weight, acc.reshape(lines, frame.width, c, multiplier))]
+    return [*calls, windows_sum("pqrsc,rscm->pqcm", windows, weight, acc.reshape(lines, frame.width, c, multiplier))]
 
-
-def _einsum(subscripts: str, x: Array, weight: Array, out: Array) -> Call:
-    return lambda: np.einsum(subscripts, x, weight, out=out)

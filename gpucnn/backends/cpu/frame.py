@@ -11,6 +11,7 @@ from ...spec import Array
 from ..base import Call
 from .backend import Scratch
 from .gemm import Block
+from .kinds import Copy
 
 __all__ = ["Frame"]
 
@@ -69,7 +70,7 @@ class Frame:
         padded = scratch.take(n1 - n0, lines, columns, c)
         fill = np.float32(self.fill)
         if b <= a or j <= i:
-            return padded, [lambda: padded.fill(fill)]
+            return padded, [Copy(padded.fill, fill)]
         inner = padded[:, a - top : b - top, i - left : j - left]
         strips = (
             padded[:, : a - top],
@@ -85,7 +86,7 @@ class Frame:
                 border[...] = fill
             np.copyto(inner, x)
 
-        return padded, [prepare]
+        return padded, [Copy(prepare)]
 
     def phases(self, scratch: Scratch, block: Block) -> tuple[Array, list[Call]]:
         """As ``source``, always a padded copy, with the columns sorted by their rest modulo the stride: (images, lines, rest, columns, c).
@@ -116,7 +117,7 @@ class Frame:
             for target, x in copies:
                 np.copyto(target, x)
 
-        return padded, [prepare]
+        return padded, [Copy(prepare)]
 
     def windows(self, source: Array, lines: int) -> Array:
         """View (images, lines, width, r, s, c) of a source: every window's pixels."""

@@ -1,15 +1,10 @@
-"""Products of matrices, and how they are cut: an output into blocks that stay in cache, a product into ones that BLAS does at once."""
+"""Blocks of rows: how the matrix-product methods cut an output into pieces that stay in cache."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-import numpy as np
-
-from ...spec import Array
-from ..base import Call
-
-__all__ = ["TARGET", "Block", "blocks", "group_size", "product", "shares"]
+__all__ = ["TARGET", "Block", "blocks", "group_size", "shares"]
 
 Block = tuple[int, int, int, int]
 """Images [n0, n1) and output lines [p0, p1): whole images, or lines of one."""
@@ -18,11 +13,6 @@ TARGET = 1 << 16
 """Output elements of a block: 256 KB, so that the epilogue finds it in the second-level cache."""
 
 _ROWS = 392  # with fewer rows, packing the weights costs too much beside the product (ResNet-50: 4 % against 128)
-
-
-def product(x: Array, weight: Array, out: Array) -> Call:
-    """A call that multiplies matrices."""
-    return lambda: np.matmul(x, weight, out=out)
 
 
 def group_size(n: int, p: int, q: int, k: int, target: int = TARGET) -> int:

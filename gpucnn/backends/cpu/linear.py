@@ -14,7 +14,8 @@ from ...spec import Spec
 from ..base import Call, Impl
 from .backend import CpuBackend
 from .epilogue import finish, room
-from .gemm import product, shares
+from .gemm import shares
+from .kinds import product
 
 __all__ = ["LinearGemm", "LinearGemv"]
 

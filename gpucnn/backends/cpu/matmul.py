@@ -13,8 +13,8 @@ from ...ops import Einsum, MatMul
 from ...ops.einsum import Explicit
 from ...spec import Array, Spec
 from ..base import Call, Impl
-from .backend import CpuBackend, Scratch, copy
-from .gemm import product
+from .backend import CpuBackend, Scratch
+from .kinds import copy, product
 
 __all__ = ["EinsumMatmul", "MatMulBlas"]
 

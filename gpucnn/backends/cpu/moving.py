@@ -10,7 +10,8 @@ from numpy.lib.stride_tricks import as_strided
 from ...ops import Op
 from ...spec import Spec, spec_of
 from ..base import Call, Impl
-from .backend import CpuBackend, copy
+from .backend import CpuBackend
+from .kinds import copy
 
 __all__ = ["RouteCopy"]
 

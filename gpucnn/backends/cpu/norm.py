@@ -11,7 +11,8 @@ import numpy as np
 from ...ops import GroupNorm, LayerNorm, LocalResponseNorm, Normalize
 from ...spec import Array, Spec
 from ..base import Call, Impl, in_order
-from .backend import CpuBackend, Scratch, copy
+from .backend import CpuBackend, Scratch
+from .kinds import copy
 
 __all__ = ["GroupNormSums", "LayerNormRows", "LocalResponseNormLines", "NormalizeVectors"]
 

@@ -28,7 +28,8 @@ from ...ops import (
 from ...spec import Array, Spec, spec_of
 from ..base import Call, Impl, in_order
 from .activation import SCRATCH, WHOLE, activate, glu, prelu
-from .backend import CpuBackend, copy
+from .backend import CpuBackend
+from .kinds import copy
 
 __all__ = [
     "ActivationInPlace",

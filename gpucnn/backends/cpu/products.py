@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ...spec import Array
 from ..base import Call
-from .gemm import product
+from .kinds import product, transform
 from .threads import blas_threads
 
 __all__ = ["PANELS", "WHOLE", "Panels", "Whole", "has_small_kernels"]
@@ -60,7 +60,7 @@ class Whole:
 
     def wide(self, matrix: Array, x: Array, out: Array) -> list[Call]:
         """Calls that multiply a small matrix by one of many columns."""
-        return [product(matrix, x, out)]
+        return [transform(matrix, x, out)]
 
 
 WHOLE = Whole()
@@ -114,9 +114,9 @@ class Panels(Whole):
         calls = []
         if count:
             batch = (as_strided(a, (count, len(a), step), (step * a.itemsize, *a.strides)) for a in (x, out))
-            calls.append(product(matrix, *batch))
+            calls.append(transform(matrix, *batch))
         if count * step < columns:
-            calls.append(product(matrix, x[:, count * step :], out[:, count * step :]))
+            calls.append(transform(matrix, x[:, count * step :], out[:, count * step :]))
         return calls
 
 

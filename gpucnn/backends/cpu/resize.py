@@ -12,7 +12,8 @@ from ...ops import Resize
 from ...ops.resize import Taps
 from ...spec import Array, Spec, spec_of
 from ..base import Call, Impl
-from .backend import CpuBackend, Scratch, add, copy
+from .backend import CpuBackend, Scratch
+from .kinds import add, copy
 
 __all__ = ["ResizeLines"]
 

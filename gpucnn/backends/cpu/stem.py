@@ -13,10 +13,11 @@ from numpy.lib.stride_tricks import as_strided
 from ...ops import Conv
 from ...spec import Array, Spec
 from ..base import Call, Impl, Packed
-from .backend import CpuBackend, Scratch, copy, zero
+from .backend import CpuBackend, Scratch
 from .conv_common import SLACK, four, is_float32_2d, lines_in, nhwc, repack
 from .epilogue import finish, room
 from .gemm import blocks
+from .kinds import copy, zero
 from .products import WHOLE, Whole
 
 __all__ = ["ConvPhases"]

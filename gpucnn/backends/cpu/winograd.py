@@ -19,11 +19,12 @@ from numpy.lib.stride_tricks import as_strided
 from ...ops import Conv, Epilogue
 from ...spec import Array, Spec
 from ..base import Call, Impl
-from .backend import CpuBackend, Scratch, add, copy
+from .backend import CpuBackend, Scratch
 from .conv_common import SLACK, Shape, four, is_float32_2d, nhwc, repack
 from .epilogue import finish, room
 from .frame import Frame
 from .gemm import Block, shares
+from .kinds import add, copy
 from .products import WHOLE, Whole
 
 __all__ = ["MOST_ERROR", "TRANSFORMS", "ConvWinograd", "Transforms", "expected_error"]

@@ -1,0 +1,80 @@
+"""Products in panels: the right numbers for every shape, none larger than BLAS takes as it lies, each image's rows among themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from close import gamma
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpucnn.backends.base import in_order
+from gpucnn.backends.cpu.products import PANELS, SMALL, WHOLE
+
+
+def multiply(way, x, matrices, images=1):
+    out = np.full((*x.shape[:-1], matrices.shape[-1]), np.nan, np.float32)
+    calls = way.calls(x, way.pack(matrices), matrices.shape[-1], out, images)
+    in_order(calls)()
+    return out, calls
+
+
+@pytest.mark.parametrize("way", [WHOLE, PANELS], ids=["whole", "panels"])
+@given(st.integers(1, 3), st.integers(1, 70), st.integers(1, 600), st.integers(1, 200), st.booleans(), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_products(way, images, each, c, k, transposed, stacked):
+    rng = np.random.default_rng(c)
+    lead = (3,) if stacked else ()
+    x = rng.standard_normal((*lead, images * each, c), np.float32)
+    if transposed:
+        x = np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2)
+    matrices = rng.standard_normal((*lead, c, k), np.float32)
+    y, _ = multiply(way, x, matrices, images)
+    wide = x.astype(np.float64) @ matrices.astype(np.float64)
+    bound = 2 * gamma(c, float(np.finfo(np.float32).eps)) * (np.abs(x).astype(np.float64) @ np.abs(matrices))
+    assert (np.abs(y - wide) <= bound).all()
+
+
+@given(st.integers(1, 4), st.integers(1, 70), st.integers(1, 5208), st.integers(1, 300))
+@settings(max_examples=100, deadline=None)
+def test_no_product_is_larger_than_small(images, each, c, k):
+    x, matrices = np.zeros((images * each, c), np.float32), np.zeros((c, k), np.float32)
+    _, calls = multiply(PANELS, x, matrices, images)
+    assert len(calls) <= 4
+    for call in calls:
+        a, b = call.args[:2]
+        assert a.shape[-2] * a.shape[-1] * b.shape[-1] <= SMALL
+
+
+@pytest.mark.parametrize(("each", "c", "k"), [(49, 512, 2048), (196, 256, 1000), (7, 1024, 40), (16, 64, 64), (50, 4608, 16)])
+def test_an_image_has_the_same_bits_at_every_place(each, c, k):
+    rng = np.random.default_rng(0)
+    one, matrices = rng.standard_normal((each, c), np.float32), rng.standard_normal((c, k), np.float32)
+    alone, _ = multiply(PANELS, one, matrices)
+    together, _ = multiply(PANELS, np.tile(one, (4, 1)), matrices, 4)
+    for part in np.split(together, 4):
+        np.testing.assert_array_equal(part.view(np.int32), alone.view(np.int32))
+
+
+@pytest.mark.parametrize(("m", "k", "columns"), [(36, 36, 3584), (16, 37, 1), (16, 37, 6272), (4, 17, 100_000), (3, 2, 768)])
+def test_a_small_matrix_times_many_columns(m, k, columns):
+    rng = np.random.default_rng(0)
+    matrix, x = rng.standard_normal((m, k), np.float32), rng.standard_normal((k, columns), np.float32)
+    for way in (WHOLE, PANELS):
+        out = np.full((m, columns), np.nan, np.float32)
+        calls = way.wide(matrix, x, out)
+        in_order(calls)()
+        np.testing.assert_allclose(out, matrix @ x, rtol=1e-5, atol=1e-5)
+        if way is PANELS:
+            assert all(call.args[0].size * call.args[1].shape[-1] <= SMALL for call in calls)
+
+
+def test_where_panels_pay(monkeypatch):
+    from gpucnn.backends.cpu import products
+
+    monkeypatch.setattr(products, "has_small_kernels", lambda: False)
+    assert not PANELS.pays(64)
+    monkeypatch.setattr(products, "has_small_kernels", lambda: True)
+    assert PANELS.pays(64)
+    assert not PANELS.pays(25088)  # too deep: a panel would meet two rows
+    assert WHOLE.pays(25088)
