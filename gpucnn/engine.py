@@ -16,8 +16,10 @@ from .device import Choice, open_gpu
 from .errors import DeviceError, GpucnnError, UnsupportedError
 from .graph import Graph, NeedsValues
 from .passes import PASSES, PASSES_FLOAT16, SIMPLIFY, lower_precision
+from .plan import Choose, choose_first
 from .settings import settings
 from .spec import Array, Spec
+from .tuner import Tuner, store
 
 __all__ = ["LATENCY_BELOW", "MOST_AT_ONCE", "SUB_BATCH", "CpuEngine", "GpuEngine", "Way", "make_engine"]
 
@@ -81,6 +83,11 @@ class CpuEngine:
         """For a batch that can only be run as one."""
         return Way(self._alone, n, 1)
 
+    def chooser(self) -> Choose:
+        """What chooses the impls of a plan."""
+        how = settings().tune
+        return choose_first if how == "off" else Tuner(store(), free=how == "free").choose
+
     def adopt(self, array: Any) -> Array:
         """A caller's array as a model takes it."""
         return self._alone.adopt(array)
@@ -135,6 +142,10 @@ class GpuEngine:
     def whole(self, n: int) -> Way:
         """For a batch that can only be run as one."""
         return Way(self._backend, n, 1)
+
+    def chooser(self) -> Choose:
+        """What chooses the impls of a plan: the rule."""
+        return choose_first
 
     def adopt(self, array: Any) -> Array:
         """A caller's array as a model takes it: on the GPU it may stay there."""

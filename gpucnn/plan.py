@@ -21,7 +21,7 @@ from .passes.alias_buffers import slice_placement
 from .settings import settings
 from .spec import Array, Spec, spec_of
 
-__all__ = ["Packing", "Plan", "Program", "Step", "candidates", "choose_first", "compile", "evaluate"]
+__all__ = ["Choose", "Packing", "Plan", "Program", "Step", "candidates", "choose_first", "compile", "evaluate"]
 
 REFERENCE = Reference()
 

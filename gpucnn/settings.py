@@ -7,6 +7,8 @@ GPUCNN_CACHE             the user's   folder for what need not be made twice: co
 GPUCNN_GRAPHS            1            0: on a GPU launch step by step instead of as a CUDA graph
 GPUCNN_THREADS           all cores    CPU cores to use
 GPUCNN_STRICT            0            1: a step that would run by the slow reference is an error
+GPUCNN_TUNE              on           on a CPU measure each layer's block sizes once, and remember them in the cache; off: keep
+                                      the first guess; free: choose among all methods too, so that bits differ between machines
 GPUCNN_WINOGRAD          1            0: on a CPU no 3×3 convolution by Winograd's method, which is faster and rounds more
 GPUCNN_MAX_FILE_BYTES    17179869184  a model, weights or label file larger than this is not opened
 GPUCNN_MAX_WEIGHT_BYTES  8589934592   weights that together take more than this are refused
@@ -38,6 +40,7 @@ class Settings:
     graphs: bool
     threads: int
     strict: bool
+    tune: str
     winograd: bool
     max_file_bytes: int
     max_weight_bytes: int
@@ -87,6 +90,15 @@ def _switch(environ: Mapping[str, str], name: str, default: bool = False) -> boo
     raise GpucnnError(f"{name}: expected 0 or 1, got {text!r}")
 
 
+def _one_of(environ: Mapping[str, str], name: str, values: tuple[str, ...]) -> str:
+    """One of some words, the first if not set."""
+    text = environ.get(name, "").strip().lower() or values[0]
+    text = {"1": "on", "true": "on", "yes": "on", "0": "off", "false": "off", "no": "off"}.get(text, text)
+    if text not in values:
+        raise GpucnnError(f"{name}: expected one of {', '.join(values)}, got {text!r}; unset it for the default {values[0]}")
+    return text
+
+
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Settings from a mapping of variables; a value that makes no sense is an error, not a default."""
     return Settings(
@@ -94,6 +106,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         graphs=_switch(environ, "GPUCNN_GRAPHS", True),
         threads=_positive(environ, "GPUCNN_THREADS", usable_cores()),
         strict=_switch(environ, "GPUCNN_STRICT"),
+        tune=_one_of(environ, "GPUCNN_TUNE", ("on", "off", "free")),
         winograd=_switch(environ, "GPUCNN_WINOGRAD", True),
         max_file_bytes=_positive(environ, "GPUCNN_MAX_FILE_BYTES", 16 << 30),
         max_weight_bytes=_positive(environ, "GPUCNN_MAX_WEIGHT_BYTES", 8 << 30),

@@ -16,6 +16,7 @@ SAID = f"GPUCNN_TEST_SEED={SEED} repeats these numbers"
 MOST_PROCESSES = 8
 """Each collects all tests, and has a few hundred MB."""
 
+os.environ["GPUCNN_TUNE"] = "off"  # nothing that is tested depends on time; test_tuner.py is for the rest
 os.environ["GPUCNN_TEST_SEED"] = str(SEED)  # for the processes of `pytest -n`, which have to agree
 
 

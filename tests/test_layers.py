@@ -25,7 +25,7 @@ LEVELS = (
     {"presets", "record", "rows"},
     {"passes", "formats", "backends"},
     {"plan"},
-    {"functional", "runner", "device", "describe"},
+    {"functional", "runner", "device", "describe", "tuner"},
     {"filters", "nn"},
     {"zoo"},
     {"engine", "scorer"},

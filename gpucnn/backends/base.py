@@ -72,12 +72,15 @@ class Impl:
         For people and for the tuner, e.g. ``"conv_im2col"``.
     numerics : str
         The class that fixes the bits: method and order of summation. Time may choose only within a class.
+    variant : str
+        What tells it from its variants, such as the size of its blocks; empty for a method that has one.
     packs : tuple of int
         Positions of the inputs that ``pack`` changes. Where one of them is no constant, the plan packs at every run.
     """
 
     name: str = ""
     numerics: str = ""
+    variant: str = ""
     packs: tuple[int, ...] = ()
 
     def supports(self, op: Any, *specs: Any, **_: Any) -> bool:
@@ -87,6 +90,10 @@ class Impl:
     def suits(self, op: Any, *specs: Any, **_: Any) -> bool:
         """Whether it is a good guess for such inputs, beside what comes after it in its list. Never depends on the batch size either."""
         return True
+
+    def variants(self) -> Sequence[Impl]:
+        """The same method with other block sizes, to be chosen by time: they pack alike, and give the same bits unless BLAS differs."""
+        return ()
 
     def workspace(self, op: Any, *specs: Any, **_: Any) -> int:
         """Scratch bytes that one lane of a bound call needs."""

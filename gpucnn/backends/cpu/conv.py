@@ -13,7 +13,7 @@ from ..unit_axis import takes_lines
 from .backend import CpuBackend, Scratch, rows_of
 from .conv_common import SLACK, Shape, finish_block, four, frame_of, is_float32_2d, lines_in, nhwc, repack, sums_in
 from .epilogue import room
-from .gemm import TARGET, blocks, group_size
+from .gemm import TARGET, TARGETS, blocks, group_size
 from .kinds import copy
 from .products import WHOLE, Whole
 
@@ -33,8 +33,12 @@ class ConvPointwise(Impl):
     packs = (1, 2)  # the bias too: the epilogue repeats it once, when it is bound
 
     def __init__(self, products: Whole = WHOLE, target: int = TARGET) -> None:
-        self.products, self.target = products, target
+        self.products, self.target, self.variant = products, target, f"{target >> 10}k"
         self.name, self.numerics = f"conv_pointwise{products.suffix}", f"gemm over c{products.numerics}"
+
+    def variants(self) -> Sequence[Impl]:
+        """Other sizes of blocks."""
+        return [ConvPointwise(self.products, target) for target in TARGETS if target != self.target]
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """1×1 kernels, any stride."""
@@ -89,8 +93,12 @@ class ConvIm2col(Impl):
     packs = (1, 2)  # the bias too: the epilogue repeats it once, when it is bound
 
     def __init__(self, products: Whole = WHOLE, target: int = TARGET) -> None:
-        self.products, self.target = products, target
+        self.products, self.target, self.variant = products, target, f"{target >> 10}k"
         self.name, self.numerics = f"conv_im2col{products.suffix}", f"gemm over r, s, c{products.numerics}"
+
+    def variants(self) -> Sequence[Impl]:
+        """Other sizes of blocks."""
+        return [ConvIm2col(self.products, target) for target in TARGETS if target != self.target]
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """All kernels, strides, paddings, dilations and groups."""

@@ -16,7 +16,7 @@ from .backend import CpuBackend, Scratch, rows_of
 from .conv_common import SLACK, Shape, finish_block, four, frame_of, is_float32_2d, lines_in, nhwc, repack
 from .epilogue import room
 from .frame import Frame
-from .gemm import TARGET, Block, blocks
+from .gemm import TARGET, TARGETS, Block, blocks
 from .kinds import add, windows_sum
 
 __all__ = ["ConvDepthwise"]
@@ -34,7 +34,11 @@ class ConvDepthwise(Impl):
     packs = (1, 2)  # the bias too: the epilogue repeats it once, when it is bound
 
     def __init__(self, target: int = 2 * TARGET) -> None:
-        self.name, self.target = "conv_depthwise", target
+        self.name, self.target, self.variant = "conv_depthwise", target, f"{target >> 10}k"
+
+    def variants(self) -> Sequence[Impl]:
+        """Other sizes of blocks."""
+        return [ConvDepthwise(target) for target in TARGETS if target != self.target]
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """As many groups as channels, and more than one."""

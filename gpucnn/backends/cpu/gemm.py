@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-__all__ = ["TARGET", "Block", "blocks", "group_size", "shares"]
+__all__ = ["TARGET", "TARGETS", "Block", "blocks", "group_size", "shares"]
 
 Block = tuple[int, int, int, int]
 """Images [n0, n1) and output lines [p0, p1): whole images, or lines of one."""
 
 TARGET = 1 << 16
 """Output elements of a block: 256 KB, so that the epilogue finds it in the second-level cache."""
+
+TARGETS = (1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18)
+"""Sizes to choose from by time."""
 
 _ROWS = 392  # with fewer rows, packing the weights costs too much beside the product (ResNet-50: 4 % against 128)
 

@@ -16,7 +16,7 @@ from ..base import Call, Impl, Packed
 from .backend import CpuBackend, Scratch
 from .conv_common import SLACK, four, is_float32_2d, lines_in, nhwc, repack
 from .epilogue import finish, room
-from .gemm import blocks
+from .gemm import TARGET, TARGETS, blocks
 from .kinds import copy, zero
 from .products import WHOLE, Whole
 
@@ -35,13 +35,19 @@ class ConvPhases(Impl):
     ----------
     products : Whole
         How matrices are multiplied.
+    target : int
+        About so many results in a block.
     """
 
     packs = (1, 2)
 
-    def __init__(self, products: Whole = WHOLE) -> None:
-        self.products = products
+    def __init__(self, products: Whole = WHOLE, target: int = TARGET) -> None:
+        self.products, self.target, self.variant = products, target, f"{target >> 10}k"
         self.name, self.numerics = f"conv_phases{products.suffix}", f"gemm over phases, c, r, s{products.numerics}"
+
+    def variants(self) -> Sequence[Impl]:
+        """Other sizes of blocks."""
+        return [ConvPhases(self.products, target) for target in TARGETS if target != self.target]
 
     def supports(self, op: Conv, x: Spec, weight: Spec, bias: Spec | None = None, residual: Spec | None = None) -> bool:
         """Up to four channels, without groups, dilation or residual."""
@@ -56,7 +62,7 @@ class ConvPhases(Impl):
     def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of the largest block: the planes, the columns and the sums."""
         n, k, p, q = op.infer(x, weight, *rest)[0].shape
-        largest = max((lines_in(b) for b in blocks(n, p, q, k)), default=0)
+        largest = max((lines_in(b) for b in blocks(n, p, q, k, target=self.target)), default=0)
         planes, width = _planes(op, x.shape[1], weight.shape[2:], largest, q)
         return 4 * (prod(planes) + largest * width * (prod(weight.shape[1:]) + k)) + room(op.epilogue) + SLACK
 
@@ -75,7 +81,7 @@ class ConvPhases(Impl):
         pads = op.pads(Spec(tuple(x.shape), x.dtype), Spec((k, c, r, s), x.dtype))
         parts = backend.lanes_for(2 * n * p * q * k * c * r * s)
         tasks: list[list[Call]] = []
-        for n0, _, p0, p1 in blocks(n, p, q, k, 1, parts):
+        for n0, _, p0, p1 in blocks(n, p, q, k, 1, parts, self.target):
             scratch, lines = Scratch(workspace[len(tasks) % parts]), p1 - p0
             shape, width = _planes(op, c, (r, s), lines, q)
             planes, rows = scratch.take(*shape), lines * width - (-(-s // op.stride[1]) - 1)

@@ -75,6 +75,7 @@ TRANSFORMS: dict[int, Transforms] = {
 MOST_ERROR = 2e-5
 """Relative error (rms, of independent inputs and weights) that a layer may be expected to have; im2col's is 2e-7 to 4e-7."""
 
+_TILES = (28, 64, 128, 256)  # to choose from by time
 _CHANNELS = 16  # with fewer, the transforms cost more than the products that they save
 
 
@@ -114,9 +115,13 @@ class ConvWinograd(Impl):
     packs = (1, 2)
 
     def __init__(self, m: int, least: int = 1, tiles: int = 64, products: Whole = WHOLE) -> None:
-        self.m, self.least, self.tiles, self.products = m, least, tiles, products
+        self.m, self.least, self.tiles, self.products, self.variant = m, least, tiles, products, f"{tiles} tiles"
         self.name = f"conv_winograd{m}{products.suffix}"
         self.numerics = f"winograd {m}×{m}{products.numerics}"
+
+    def variants(self) -> Sequence[Impl]:
+        """Other sizes of blocks."""
+        return [ConvWinograd(self.m, self.least, tiles, self.products) for tiles in _TILES if tiles != self.tiles]
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """3×3 kernels without stride, dilation or groups."""
