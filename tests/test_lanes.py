@@ -67,14 +67,13 @@ def test_an_error_is_raised_when_all_have_ended(lanes, where):
 
 
 def test_closed_threads_end():
-    before = threading.active_count()
     made = Lanes(4)
-    assert threading.active_count() == before  # hired when first needed
+    assert made._workers == []  # hired when first needed
     made.run([lambda: None] * 4)
-    assert threading.active_count() == before + 3
+    threads = [worker.thread for worker in made._workers]
+    assert [thread.is_alive() for thread in threads] == [True] * 3
     made.close()
     made.close()
-    end = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < end:
-        time.sleep(0.001)
-    assert threading.active_count() == before
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpucnn.backends.base import in_order
-from gpucnn.backends.cpu.products import PANELS, SMALL, WHOLE
+from gpucnn.backends.cpu.products import PANELS, SMALL, WHOLE, has_small_kernels
 
 
 def multiply(way, x, matrices, images=1):
@@ -78,3 +78,13 @@ def test_where_panels_pay(monkeypatch):
     assert PANELS.pays(64)
     assert not PANELS.pays(25088)  # too deep: a panel would meet two rows
     assert WHOLE.pays(25088)
+
+
+@pytest.mark.skipif(not has_small_kernels(), reason="NumPy's BLAS has no kernels for small products on this processor")
+@pytest.mark.parametrize(("m", "c", "k"), [(169, 512, 1000), (49, 2048, 1000), (196, 256, 72), (64, 1152, 100)])
+def test_equal_columns_have_equal_bits(m, c, k):
+    """Classes with the same weights have the same scores, whichever register their column is in."""
+    rng = np.random.default_rng(0)
+    x, column = rng.standard_normal((m, c), np.float32), rng.standard_normal((c, 1), np.float32)
+    y, _ = multiply(PANELS, x, np.repeat(column, k, 1))
+    np.testing.assert_array_equal(y.view(np.int32), np.repeat(y[:, :1], k, 1).view(np.int32))

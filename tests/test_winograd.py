@@ -115,7 +115,8 @@ def test_where_it_is_chosen():
     assert {size: chosen(IMPLS, size, 64, 64) for size in sizes} == sizes
     sizes = {56: "conv_winograd4", 28: "conv_winograd4", 14: "conv_winograd2", 7: "conv_im2col"}
     assert {size: chosen(IMPLS_LATENCY, size, 64, 64) for size in sizes} == sizes
-    assert chosen(IMPLS, 56, 3, 64) == chosen(IMPLS, 56, 64, 64, stride=2) == chosen(IMPLS, 56, 64, 64, groups=2) == "conv_im2col"
+    assert chosen(IMPLS, 56, 3, 64) == "conv_phases"
+    assert chosen(IMPLS, 56, 64, 64, stride=2) == chosen(IMPLS, 56, 64, 64, groups=2) == "conv_im2col"
     assert chosen(IMPLS, 56, 64, 64, kernel=1) == "conv_pointwise"
     assert chosen(direct(IMPLS), 56, 64, 64) == chosen(direct(IMPLS_LATENCY), 56, 64, 64) == "conv_im2col"
 

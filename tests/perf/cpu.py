@@ -1,10 +1,16 @@
-"""Images per second of gpucnn beside ONNX Runtime, on the CPU, with the same weights, inputs and number of threads.
+"""Images per second of gpucnn beside ONNX Runtime and others, on the CPU, with the same weights, inputs and number of threads.
 
-    python tests/perf/cpu.py FOLDER [--models resnet50,vgg16] [--batches 1,16] [--threads 1,2] [--rounds 9] [--seconds 0.5] [--json OUT]
+    python tests/perf/cpu.py FOLDER [--models resnet50,vgg16] [--batches 1,16] [--threads 1,2] [--peers torch,openvino,ncnn]
+                             [--rounds 9] [--seconds 0.5] [--json OUT]
+    python tests/perf/cpu.py --table tests/perf/results/cpu_*.json
 
-FOLDER is what export_onnx.py wrote. Needs onnxruntime. Each (model, threads) has a process of its own, since numbers of threads are fixed
-when a process starts. A round gives both sides a fresh input and runs first gpucnn, then ONNX Runtime, for some seconds each, so that a
-change of the machine's mood meets both; the ratio is the median over the rounds of the ratio inside a round. Nothing is asserted.
+FOLDER is what export_onnx.py wrote. Needs onnxruntime, and what is asked for as a peer: torch (eager, channels_last), openvino (float32 by
+INFERENCE_PRECISION_HINT), ncnn with pnnx and torch (one image at a time: it knows no batches). Each (model, threads) has a process of its
+own, since numbers of threads are fixed when a process starts. A round gives all sides a fresh input and runs one after the other for some
+seconds each, so that a change of the machine's mood meets all; a ratio is the median over the rounds of the ratio inside a round. Nothing
+is asserted. Columns: images/s of gpucnn and of ONNX Runtime, their ratio, the lowest and highest of a round; the largest difference of the
+scores, relative to the largest score, and in how many of the images the best class is the same; milliseconds of CPU that an image costs
+both; gpucnn's multiply-adds a second beside those of a large matrix product of NumPy's on as many cores; and ratios to the peers.
 """
 
 from __future__ import annotations
@@ -23,16 +29,25 @@ from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = "resnet50,vgg16,mobilenet_v2"
+MODELS = "vgg16,resnet18,resnet50,squeezenet1_1,mobilenet_v2,efficientnet_lite0"
+PEERS = ("torch", "openvino", "ncnn")
 REST = 0.02  # seconds between the sides: ONNX Runtime's threads spin for a while after a run, waiting for the next
 
-HEAD = f"{'model':<20}{'threads':>8}{'batch':>7}{'gpucnn':>10}{'ORT':>10}{'ratio':>8}   {'(lowest … highest)':<20}{'error':>9}"
+HEAD = (
+    f"{'model':<20}{'threads':>8}{'batch':>7}{'gpucnn':>10}{'ORT':>10}{'ratio':>8}   {'(lowest … highest)':<20}"
+    f"{'error':>9}{'top-1':>9}{'CPU ms':>15}{'of peak':>9}   ratio to peers"
+)
 
 
 def main() -> None:
     args = arguments()
+    if args.table:
+        print(table([json.loads(file.read_text("utf-8")) for file in args.table]))
+        return
+    if args.folder is None:
+        sys.exit("FOLDER is missing: what export_onnx.py wrote")
     if args.worker:
-        print(json.dumps(work(args.folder, args.models, args.batches, args.threads[0], args.rounds, args.seconds)))
+        print(json.dumps(work(args.folder, args.models, args.batches, args.threads[0], args.rounds, args.seconds, args.peers)))
         return
     print(f"img/s, medians of {args.rounds} rounds of {args.seconds} s a side; ratio is gpucnn / ONNX Runtime")
     print(HEAD)
@@ -56,10 +71,12 @@ def arguments() -> argparse.Namespace:
         return [int(part) for part in text.split(",")]
 
     parser = argparse.ArgumentParser(description="Images per second of gpucnn beside ONNX Runtime on the CPU.")
-    parser.add_argument("folder", type=Path, help="where export_onnx.py has put NAME.onnx and NAME.safetensors")
+    parser.add_argument("folder", type=Path, nargs="?", help="where export_onnx.py has put NAME.onnx and NAME.safetensors")
     parser.add_argument("--models", default=MODELS, help=f"comma-separated ({MODELS})")
     parser.add_argument("--batches", type=numbers, default=[1, 16], help="comma-separated (1,16)")
     parser.add_argument("--threads", type=numbers, default=[1, 2], help="comma-separated (1,2)")
+    parser.add_argument("--peers", type=lambda text: text.split(","), default=[], help=f"comma-separated, of {', '.join(PEERS)} (none)")
+    parser.add_argument("--table", type=Path, nargs="+", help="print the README's table of files that --json wrote")
     parser.add_argument("--rounds", type=int, default=9, help="(9)")
     parser.add_argument("--seconds", type=float, default=0.5, help="a side in a round; one run at the least (0.5)")
     parser.add_argument("--json", type=Path, help="write everything measured there")
@@ -71,7 +88,31 @@ def line(row: dict[str, Any]) -> str:
     ratios = row["ratios"]
     spread = f"({min(ratios):.2f} … {max(ratios):.2f})"
     start = f"{row['model']:<20}{row['threads']:>8}{row['batch']:>7}{row['gpucnn']:>10.2f}{row['onnxruntime']:>10.2f}"
-    return f"{start}{median(ratios):>8.2f}   {spread:<20}{row['error']:>9.1e}"
+    cpu = f"{row['cpu_ms']['gpucnn']:.1f} / {row['cpu_ms']['onnxruntime']:.1f}"
+    peers = "  ".join(f"{name} {median(found):.2f}" for name, found in row["peers"].items())
+    checks = f"{row['error']:>9.1e}{row['top1']:>9}{cpu:>15}{row['share_of_peak']:>9.0%}"
+    return f"{start}{median(ratios):>8.2f}   {spread:<20}{checks}   {peers}"
+
+
+NAMES = {
+    "vgg16": "VGG-16", "resnet18": "ResNet-18", "resnet50": "ResNet-50", "squeezenet1_1": "SqueezeNet 1.1", "mobilenet_v2": "MobileNetV2",
+    "efficientnet_lite0": "EfficientNet-Lite0",
+}  # fmt: skip
+
+
+def table(records: list[dict[str, Any]]) -> str:
+    """The README's: images/s of both and the median ratio, by model, batch and threads."""
+    rows = {(row["model"], row["batch"], row["threads"]): row for record in records for row in record["rows"]}
+    columns = [(16, 1), (16, 2), (1, 1), (1, 2)]
+    lines = ["| | " + " | ".join(f"batch {b}, {t} thread{'s' * (t > 1)}" for b, t in columns) + " |", "|---|" + "---|" * len(columns)]
+    for name, title in NAMES.items():
+        cells = []
+        for column in columns:
+            row = rows.get((name, *column))
+            cells.append("" if row is None else f"{row['gpucnn']:.3g} / {row['onnxruntime']:.3g}, **{median(row['ratios']):.2f}**")
+        if any(cells):
+            lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def start(args: argparse.Namespace, name: str, threads: int) -> dict[str, Any]:
@@ -80,6 +121,7 @@ def start(args: argparse.Namespace, name: str, threads: int) -> dict[str, Any]:
     variables |= {"GPUCNN_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)}
     batches = ",".join(map(str, args.batches))
     options = {"models": name, "batches": batches, "threads": threads, "rounds": args.rounds, "seconds": args.seconds}
+    options |= {"peers": ",".join(args.peers)} if args.peers else {}
     command = [sys.executable, __file__, str(args.folder), "--worker", *(f"--{k}={v}" for k, v in options.items())]
     done = subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
@@ -91,7 +133,12 @@ def start(args: argparse.Namespace, name: str, threads: int) -> dict[str, Any]:
 # ---------------------------------------------------------------- inside a process
 
 
-def work(folder: Path, name: str, batches: list[int], threads: int, rounds: int, seconds: float) -> dict[str, Any]:
+Run = Callable[[Any], Any]
+
+
+def work(
+    folder: Path, name: str, batches: list[int], threads: int, rounds: int, seconds: float, peers: list[str]
+) -> dict[str, Any]:
     import numpy as np
     import onnxruntime as ort
 
@@ -104,38 +151,127 @@ def work(folder: Path, name: str, batches: list[int], threads: int, rounds: int,
     feed = session.get_inputs()[0].name
     rng = np.random.default_rng(0)
     rows = []
+    peak = gemm_peak(np)
     with gpucnn.load(name, weights=folder / f"{name}.safetensors", device="cpu") as model:
+        flops = sum(step.node.op.flops(*step.node.specs) for step in model.plan(1, throughput=False).steps)
         for batch in batches:
             shape = (batch, *model.inputs[0].shape[1:])
-
-            def ours(x: Any) -> Any:
-                return model(x)
-
-            def theirs(x: Any) -> Any:
-                return session.run(None, {feed: x})[0]
-
-            samples: dict[str, list[list[float]]] = {"gpucnn": [], "onnxruntime": []}
-            error = 0.0
+            sides: dict[str, Run] = {"gpucnn": model, "onnxruntime": lambda x: session.run(None, {feed: x})[0]}
+            sides |= {peer: OTHERS[peer](folder, name, threads, batch) for peer in peers}
+            samples: dict[str, list[list[float]]] = {side: [] for side in sides}
+            spent: dict[str, list[float]] = {side: [] for side in sides}
+            error, same = 0.0, 0
             for i in range(rounds + 1):  # round 0 plans, allocates and warms up
                 x = rng.standard_normal(shape, np.float32)
-                y, times = timed(ours, x, seconds if i else 0.0)
-                z, others = timed(theirs, x, seconds if i else 0.0)
+                answers = {}
+                for side, run in sides.items():
+                    answers[side], times, cpu = timed(run, x, seconds if i else 0.0)
+                    if i:
+                        samples[side].append(times)
+                        spent[side].append(cpu / len(times) / batch)
+                y, z = answers["gpucnn"], answers["onnxruntime"]
+                for peer in peers:
+                    far = float(np.abs(answers[peer] - z).max() / np.abs(z).max())
+                    if not far < 1e-3:
+                        sys.exit(f"{name}: {peer} answers something else, {far:.1e} from ONNX Runtime")
                 error = max(error, float(np.abs(y - z).max() / np.abs(z).max()))
-                if i:
-                    samples["gpucnn"].append(times)
-                    samples["onnxruntime"].append(others)
+                same += int((y.argmax(1) == z.argmax(1)).sum())
             row: dict[str, Any] = {"model": name, "threads": threads, "batch": batch, "error": error}
             row |= {side: batch / median(median(t) for t in times) for side, times in samples.items()}
-            row["ratios"] = [median(b) / median(a) for a, b in zip(samples["gpucnn"], samples["onnxruntime"])]
+            row["top1"] = f"{same}/{batch * (rounds + 1)}"
+            row["cpu_ms"] = {side: 1e3 * median(found) for side, found in spent.items()}
+            row["share_of_peak"] = row["gpucnn"] * flops / (peak * threads)
+            row["ratios"] = ratios(samples, "onnxruntime")
+            row["peers"] = {peer: ratios(samples, peer) for peer in peers}
             row["samples"] = samples
             rows.append(row)
-    return {"rows": rows, "libraries": libraries(np, ort, gpucnn)}
+    return {"rows": rows, "libraries": libraries(np, ort, gpucnn) | {"peak_gflops_a_core": peak / 1e9}}
 
 
-def timed(run: Callable[[Any], Any], x: Any, seconds: float) -> tuple[Any, list[float]]:
-    """The result, and the seconds of each of the runs that fit."""
+def ratios(samples: dict[str, list[list[float]]], side: str) -> list[float]:
+    return [median(b) / median(a) for a, b in zip(samples["gpucnn"], samples[side])]
+
+
+def gemm_peak(np: Any) -> float:
+    """Operations a second of NumPy's product of two 1024×1024 matrices on one core."""
+    from threadpoolctl import threadpool_limits
+
+    a = np.random.default_rng(0).standard_normal((1024, 1024), np.float32)
+    out = np.empty_like(a)
+    with threadpool_limits(1, "blas"):
+        times = []
+        for _ in range(9):
+            begin = time.perf_counter()
+            np.matmul(a, a, out=out)
+            times.append(time.perf_counter() - begin)
+    return 2 * 1024**3 / min(times)
+
+
+def torch_side(folder: Path, name: str, threads: int, batch: int) -> Run:
+    import torch
+    from safetensors.torch import load_file
+    from torch_nets import MODELS
+
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(False)
+    net = MODELS[name]().eval()
+    net.load_state_dict(load_file(folder / f"{name}.safetensors"), strict=False)
+    net = net.to(memory_format=torch.channels_last)
+    return lambda x: net(torch.from_numpy(x).to(memory_format=torch.channels_last)).numpy()
+
+
+def openvino_side(folder: Path, name: str, threads: int, batch: int) -> Run:
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(str(folder / f"{name}.onnx"))
+    model.reshape([batch, 3, 224, 224])
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    request = core.compile_model(model, "CPU", options).create_infer_request()
+    return lambda x: request.infer([x])[0]
+
+
+def ncnn_side(folder: Path, name: str, threads: int, batch: int) -> Run:
+    import ncnn
+    import numpy as np
+
+    param, weights = folder / f"{name}.ncnn.param", folder / f"{name}.ncnn.bin"
+    if not param.exists():
+        to_ncnn(folder, name)
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = net.opt.use_bf16_storage = False
+    net.load_param(str(param))
+    net.load_model(str(weights))
+
+    def one(image: Any) -> Any:
+        extractor = net.create_extractor()
+        extractor.input("in0", ncnn.Mat(image))
+        return np.array(extractor.extract("out0")[1]).reshape(-1)
+
+    return lambda x: np.stack([one(image) for image in x])
+
+
+def to_ncnn(folder: Path, name: str) -> None:
+    """By pnnx, from PyTorch's trace; it writes beside what it reads."""
+    import pnnx
+    import torch
+    from safetensors.torch import load_file
+    from torch_nets import MODELS
+
+    net = MODELS[name]().eval()
+    net.load_state_dict(load_file(folder / f"{name}.safetensors"), strict=False)
+    pnnx.export(net, str(folder / f"{name}.pt"), torch.zeros(1, 3, 224, 224), fp16=False)
+
+
+OTHERS = {"torch": torch_side, "openvino": openvino_side, "ncnn": ncnn_side}
+
+
+def timed(run: Run, x: Any, seconds: float) -> tuple[Any, list[float], float]:
+    """The result, the seconds of each of the runs that fit, and the seconds of CPU of all."""
     time.sleep(REST)
     times: list[float] = []
+    spent = time.process_time()
     end = time.perf_counter() + seconds
     while True:
         begin = time.perf_counter()
@@ -143,7 +279,7 @@ def timed(run: Callable[[Any], Any], x: Any, seconds: float) -> tuple[Any, list[
         now = time.perf_counter()
         times.append(now - begin)
         if now >= end:
-            return y, times
+            return y, times, time.process_time() - spent
 
 
 def libraries(np: Any, ort: Any, gpucnn: Any) -> dict[str, Any]:

@@ -48,7 +48,8 @@ class ConvDepthwise(Impl):
         """Of the largest block: the padded input, the sums, and a second time those."""
         n, k, p, q = op.infer(x, weight, *rest)[0].shape
         frame = frame_of(op, Shape(x.shape), weight.shape[2:], q)
-        largest = max((frame.elements(b) + 2 * lines_in(b) * q * k for b in blocks(n, p, q, k, target=self.target)), default=0)
+        by_rest = _runs(op, (*weight.shape[2:], x.shape[1], weight.shape[0] // x.shape[1]))
+        largest = max((frame.elements(b, by_rest) + 2 * lines_in(b) * q * k for b in blocks(n, p, q, k, target=self.target)), default=0)
         return 4 * largest + room(op.epilogue) + SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
@@ -85,7 +86,7 @@ class ConvDepthwise(Impl):
 
 def _runs(op: Conv, weight_shape: tuple[int, ...]) -> bool:
     """Whether a tap meets neighbouring pixels in neighbouring windows, once columns are sorted by their rest modulo the stride."""
-    return weight_shape[3] == 1 and (op.stride[1] == 1 or op.dilation[1] == 1)
+    return weight_shape[3] == 1 and (op.stride[1] == 1 or (op.dilation[1] == 1 and op.stride[1] <= weight_shape[1]))
 
 
 def _tiled(op: Conv, weight: Array, q: int) -> list[Array]:

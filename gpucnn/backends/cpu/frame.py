@@ -44,10 +44,11 @@ class Frame:
         """Pixels that so many neighbouring windows span."""
         return (windows - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis] + 1
 
-    def elements(self, block: Block) -> int:
-        """Scratch elements that ``source`` or ``phases`` may need for a block."""
+    def elements(self, block: Block, sorted_by_rest: bool = False) -> int:
+        """Scratch elements that ``source`` may need for a block; ``phases``, where the columns are a multiple of the stride."""
         n0, n1, p0, p1 = block
-        columns = -(-self.reach(self.width, 1) // self.stride[1]) * self.stride[1]
+        columns = self.reach(self.width, 1)
+        columns = -(-columns // self.stride[1]) * self.stride[1] if sorted_by_rest else columns
         return (n1 - n0) * self.reach(p1 - p0, 0) * columns * int(self.x_nhwc.shape[3])
 
     def source(self, scratch: Scratch, block: Block, dense: bool = False) -> tuple[Array, list[Call]]:

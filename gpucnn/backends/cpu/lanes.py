@@ -47,7 +47,8 @@ class _Worker:
         self._stopped = False
         self._work, self._rest = threading.Semaphore(0), threading.Semaphore(0)
         self._sleeps = self._waits = False
-        threading.Thread(target=self._loop, name=name, daemon=True).start()
+        self.thread = threading.Thread(target=self._loop, name=name, daemon=True)
+        self.thread.start()
 
     def start(self, job: Call) -> None:
         """Hand out a job; there must be none."""

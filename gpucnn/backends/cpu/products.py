@@ -80,30 +80,28 @@ class Panels(Whole):
         return has_small_kernels() and c * _STEP * 12 <= SMALL
 
     def pack(self, matrices: Array) -> Array:
-        """Matrices (…, c, k) as (…, c·k): panel after panel, then the columns that are left."""
+        """Matrices (…, c, k) as (…, numbers): panel after panel, and the last columns."""
         *lead, c, k = matrices.shape
-        width, count = _width(c, k)
+        width, count, last = _width(c, k)
         panels = np.moveaxis(matrices[..., : width * count].reshape(*lead, c, count, width), -2, -3)
-        return np.concatenate([panels.reshape(*lead, -1), matrices[..., width * count :].reshape(*lead, -1)], -1)
+        return np.concatenate([panels.reshape(*lead, -1), matrices[..., k - last :].reshape(*lead, -1)], -1)
 
     def calls(self, x: Array, matrices: Array, k: int, out: Array, images: int = 1) -> list[Call]:
-        """Calls that multiply (…, m, c) by packed (…, c·k) into ``out`` (…, m, k); the rows of each of the images in the same chunks."""
+        """Calls that multiply (…, m, c) by packed matrices into ``out`` (…, m, k); the rows of each of the images in the same chunks."""
         c, each = x.shape[-1], x.shape[-2] // images
-        width, count = _width(c, k)
-        edge = width * count
+        width, count, last = _width(c, k)
+        most = max(1, SMALL // (c * width))
+        rows = min(most, -(-each // -(-each // most) // _ROWS) * _ROWS) // _ROWS * _ROWS or most
+        parts = [(_cut(matrices, 0, (count, c, width)), out[..., : width * count])]
+        if last:
+            parts.append((_cut(matrices, width * count * c, (1, c, last)), out[..., k - last :]))
         calls = []
-        for part, first, last, panels in (
-            (_cut(matrices, 0, (count, c, width)), 0, edge, count),
-            (_cut(matrices, edge * c, (1, c, k - edge)), edge, k, 1),
-        ):
-            if last > first and panels:
-                most = max(1, SMALL // (c * part.shape[-1]))
-                rows = min(most, -(-each // -(-each // most) // _ROWS) * _ROWS) // _ROWS * _ROWS or most
-                for at, chunks, size in ((0, each // rows, rows), (each // rows * rows, 1, each % rows)):
-                    if chunks and size:
-                        xs = _chunks(x, images, each, at, chunks, size, 1)
-                        ys = _chunks(out[..., first:last], images, each, at, chunks, size, panels)
-                        calls.append(product(xs, part[..., None, None, :, :, :], ys))
+        for panels, target in parts:
+            for at, chunks, size in ((0, each // rows, rows), (each // rows * rows, 1, each % rows)):
+                if chunks and size:
+                    xs = _chunks(x, images, each, at, chunks, size, 1)
+                    ys = _chunks(target, images, each, at, chunks, size, panels.shape[-3])
+                    calls.append(product(xs, panels[..., None, None, :, :, :], ys))
         return calls
 
     def wide(self, matrix: Array, x: Array, out: Array) -> list[Call]:
@@ -123,19 +121,23 @@ class Panels(Whole):
 PANELS = Panels()
 
 
-def _width(c: int, k: int) -> tuple[int, int]:
-    """Columns of a panel, and how many panels; fewer columns than one has are left."""
+def _width(c: int, k: int) -> tuple[int, int, int]:
+    """Columns of a panel, how many panels, and how many of the last columns make one more.
+
+    That one too is some registers wide, and begins inside the panel before it: kernels sum the columns that fill no register in another
+    order, and of a thousand classes eight would round otherwise than all others.
+    """
     widest = _WIDEST if c < _DEEP else _STEP
     if k < widest:
-        return k, 1
+        return k, 1, 0
     # The widest that leaves nothing, if there is one that is not too narrow.
     even = [w for w in range(widest, widest // 2 - 1, -_STEP) if k % w == 0]
     width = even[0] if even else widest
-    return width, k // width
+    return width, k // width, -(-(k % width) // _STEP) * _STEP
 
 
 def _cut(packed: Array, start: int, shape: tuple[int, ...]) -> Array:
-    """Part of packed matrices (…, c·k) as (…, *shape)."""
+    """Part of packed matrices (…, numbers) as (…, *shape)."""
     size = int(np.prod(shape))
     return packed[..., start : start + size].reshape(*packed.shape[:-1], *shape)
 

@@ -50,9 +50,9 @@ class ConvPhases(Impl):
         return [ConvPhases(self.products, target) for target in TARGETS if target != self.target]
 
     def supports(self, op: Conv, x: Spec, weight: Spec, bias: Spec | None = None, residual: Spec | None = None) -> bool:
-        """Up to four channels, without groups, dilation or residual."""
+        """Up to four channels, kernels at least as large as the stride, without groups, dilation or residual."""
         bare = op.groups == 1 and op.dilation == (1, 1) and residual is None
-        return is_float32_2d(x) and bare and x.shape[1] <= _CHANNELS
+        return is_float32_2d(x) and bare and x.shape[1] <= _CHANNELS and all(k >= s for k, s in zip(weight.shape[2:], op.stride))
 
     def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """What its products say; kernels larger than a stride, else im2col gathers as little."""
