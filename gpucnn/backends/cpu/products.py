@@ -83,8 +83,11 @@ class Panels(Whole):
         """Matrices (…, c, k) as (…, numbers): panel after panel, and the last columns."""
         *lead, c, k = matrices.shape
         width, count, last = _width(c, k)
-        panels = np.moveaxis(matrices[..., : width * count].reshape(*lead, c, count, width), -2, -3)
-        return np.concatenate([panels.reshape(*lead, -1), matrices[..., k - last :].reshape(*lead, -1)], -1)
+        packed = np.empty((*lead, c * (width * count + last)), matrices.dtype)
+        for i in range(count):
+            _cut(packed, i * c * width, (c, width))[...] = matrices[..., i * width : (i + 1) * width]
+        _cut(packed, count * c * width, (c, last))[...] = matrices[..., k - last :]
+        return packed
 
     def calls(self, x: Array, matrices: Array, k: int, out: Array, images: int = 1) -> list[Call]:
         """Calls that multiply (…, m, c) by packed matrices into ``out`` (…, m, k); the rows of each of the images in the same chunks."""

@@ -76,6 +76,7 @@ MOST_ERROR = 2e-5
 """Relative error (rms, of independent inputs and weights) that a layer may be expected to have; im2col's is 2e-7 to 4e-7."""
 
 _TILES = (28, 64, 128, 256)  # to choose from by time
+_AT_ONCE = 32  # channels whose weights are transformed at once
 _CHANNELS = 16  # with fewer, the transforms cost more than the products that they save
 
 
@@ -178,10 +179,12 @@ class ConvWinograd(Impl):
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as ((m+2)², c, k), transformed in float64."""
-        g = TRANSFORMS[self.m].kernel
-        k, c = constants[1].shape[:2]
-        u = np.einsum("ir,kcrs,js->ijck", g, constants[1].astype(np.float64), g, optimize=True)
-        return repack(constants, self.products.pack(u.reshape(-1, c, k).astype(np.float32)))
+        g, (k, c) = TRANSFORMS[self.m].kernel, constants[1].shape[:2]
+        forth, u = np.kron(g, g), np.empty(((self.m + 2) ** 2, c, k), np.float32)
+        for i in range(0, c, _AT_ONCE):  # float64 of all would be twice what is made
+            w = constants[1][:, i : i + _AT_ONCE].transpose(2, 3, 1, 0).reshape(9, -1).astype(np.float64)
+            u[:, i : i + _AT_ONCE] = (forth @ w).reshape(len(u), -1, k)
+        return repack(constants, self.products.pack(u))
 
     def bind(
         self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
