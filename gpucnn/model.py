@@ -384,7 +384,8 @@ class Model:
         self, way: Way, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[str, ...] | None, values: Mapping[str, Array]
     ) -> Plan:
         graph = self._trace(shapes, wanted, values)
-        return compile_graph(graph, way.backend, choose=self._engine.chooser(), packed=self._packed, passes=self._engine.passes)
+        choose, passes = self._engine.chooser(), self._engine.passes
+        return compile_graph(graph, way.backend, choose=choose, passes=passes, packed=self._packed, packed_only=True)
 
     def plan(self, batch: int | None = None, *, throughput: bool = True) -> Plan:
         """Return the plan for inputs of the declared size: what ``describe`` shows.

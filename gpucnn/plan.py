@@ -41,7 +41,7 @@ def choose_first(backend: Backend, node: Node) -> Impl:
 
 @dataclass(frozen=True, eq=False)
 class Packing:
-    """Constants as an impl wants them, and as they were, one per input of a node; None where that is not constant.
+    """Constants as an impl wants them, and those that it takes as they were, one per input of a node; None where there is none.
 
     Plans that share it keep it; a store need only know it weakly.
     """
@@ -193,6 +193,7 @@ def compile(
     choose: Choose = choose_first,
     passes: Sequence[Pass] = PASSES,
     packed: MutableMapping[Any, Packing] | None = None,
+    packed_only: bool = False,
 ) -> Plan:
     """Plan a graph on a backend. The graph is used up.
 
@@ -206,6 +207,8 @@ def compile(
     packed : mutable mapping, optional
         Packed weights by name, shared by the plans of one model so that each weight is held once. One with weak values lets go of what no
         plan reads any more, such as constants of one size of image.
+    packed_only : bool
+        Let go of constants as they were, once they are packed; the graph's values then have their shapes alone.
 
     Returns
     -------
@@ -239,6 +242,8 @@ def compile(
                     "and GPUCNN_STRICT forbids the slow reference; unset it, or change the layer"
                 )
             steps.append(Step(node, impl, _pack(backend, impl, node, store), impl.workspace(node.op, *node.specs)))
+        if packed_only:
+            _let_go(graph, steps)
     return _lay_out(backend, graph, steps)
 
 
@@ -293,11 +298,23 @@ def _pack(backend: Backend, impl: Impl, node: Node, store: MutableMapping[Any, P
     key = (impl.name, node.op, tuple(v.name if v is not None and v.is_constant else None for v in node.inputs))
     made = store.get(key)
     if made is None:
-        made = store[key] = Packing(tuple(_uploaded(backend, c) for c in impl.pack(node.op, *constants)), constants)
+        shared = tuple(None if i in impl.packs else c for i, c in enumerate(constants))
+        made = store[key] = Packing(tuple(_uploaded(backend, c) for c in impl.pack(node.op, *constants)), shared)
     for v, array in zip(node.inputs, made.unpacked):
-        if v is not None and v.data is not None and v.data is not array:
+        if v is not None and v.data is not None and array is not None and v.data is not array:
             v.graph.hold_in(v, array)
     return made
+
+
+def _let_go(graph: Graph, steps: Sequence[Step]) -> None:
+    """Constants that every reader has packed need not be held a second time: of those only the shape is left, in an array of one number."""
+    kept = set(graph.outputs.values())
+    for step in steps:
+        kept |= {v for i, v in enumerate(step.node.inputs) if v is not None and (step.repacks or i not in step.impl.packs)}
+    for step in steps:
+        for v in step.node.inputs:
+            if v is not None and v.data is not None and v not in kept and v.data.ndim:
+                graph.hold_in(v, np.broadcast_to(np.zeros((), v.data.dtype), v.data.shape))
 
 
 def _laid(backend: Backend, op: Op, i: int, value: Any) -> Any:

@@ -42,7 +42,12 @@ HEAD = (
 def main() -> None:
     args = arguments()
     if args.table:
-        print(table([json.loads(file.read_text("utf-8")) for file in args.table]))
+        text = table([json.loads(file.read_text("utf-8")) for file in args.table])
+        print(text)
+        if args.write:
+            readme = ROOT / "README.md"
+            before, rest = readme.read_text("utf-8").split(BEGIN, 1)
+            readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}", "utf-8")
         return
     if args.folder is None:
         sys.exit("FOLDER is missing: what export_onnx.py wrote")
@@ -77,6 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=numbers, default=[1, 2], help="comma-separated (1,2)")
     parser.add_argument("--peers", type=lambda text: text.split(","), default=[], help=f"comma-separated, of {', '.join(PEERS)} (none)")
     parser.add_argument("--table", type=Path, nargs="+", help="print the README's table of files that --json wrote")
+    parser.add_argument("--write", action="store_true", help="put the table into the README as well")
     parser.add_argument("--rounds", type=int, default=9, help="(9)")
     parser.add_argument("--seconds", type=float, default=0.5, help="a side in a round; one run at the least (0.5)")
     parser.add_argument("--json", type=Path, help="write everything measured there")
@@ -100,11 +106,24 @@ NAMES = {
 }  # fmt: skip
 
 
+BEGIN, END = "<!-- CPU table: made by tests/perf/cpu.py -->", "<!-- end of CPU table -->"
+
+
 def table(records: list[dict[str, Any]]) -> str:
-    """The README's: images/s of both and the median ratio, by model, batch and threads."""
+    """The README's: images/s of both and the median ratio, by model, batch and threads; and ratios to the peers."""
+    versions, machine = records[0]["libraries"], records[0]["machine"]
+    (blas,) = versions["blas"][:1] or [{}]
+    library = f"{blas.get('internal_api', 'BLAS')} {blas.get('version', '')}"
+    intro = [
+        f"On the CPU, images/s of gpucnn / of ONNX Runtime {versions['onnxruntime']} with all its optimisations, and the median ratio",
+        f"within interleaved rounds, float32 ({machine['cpu']}, {machine['cores']} cores, NumPy {versions['numpy']} with {library};",
+        "`python tests/perf/cpu.py FOLDER --peers torch,openvino,ncnn`, raw samples in `tests/perf/results/`):",
+        "",
+    ]
     rows = {(row["model"], row["batch"], row["threads"]): row for record in records for row in record["rows"]}
     columns = [(16, 1), (16, 2), (1, 1), (1, 2)]
-    lines = ["| | " + " | ".join(f"batch {b}, {t} thread{'s' * (t > 1)}" for b, t in columns) + " |", "|---|" + "---|" * len(columns)]
+    head = ["| | " + " | ".join(f"batch {b}, {t} thread{'s' * (t > 1)}" for b, t in columns) + " |", "|---|" + "---|" * len(columns)]
+    lines = list(head)
     for name, title in NAMES.items():
         cells = []
         for column in columns:
@@ -112,7 +131,18 @@ def table(records: list[dict[str, Any]]) -> str:
             cells.append("" if row is None else f"{row['gpucnn']:.3g} / {row['onnxruntime']:.3g}, **{median(row['ratios']):.2f}**")
         if any(cells):
             lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    peers = [peer for peer in PEERS if any(peer in row["peers"] for row in rows.values())]
+    if peers:
+        lines += ["", "Times the images/s of PyTorch (eager, channels last), OpenVINO and ncnn (both in float32), in the same rounds:", ""]
+        lines += head
+        for name, title in NAMES.items():
+            found = [rows.get((name, *column), {"peers": {}})["peers"] for column in columns]
+            if any(found):
+                cells = [", ".join(f"{median(side[peer]):.2f}" for peer in peers if peer in side) for side in found]
+                lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    worst = max(row["error"] for row in rows.values())
+    lines += ["", f"The largest difference from ONNX Runtime's scores, relative to the largest score, is {worst:.0e}."]
+    return "\n".join(intro + lines)
 
 
 def start(args: argparse.Namespace, name: str, threads: int) -> dict[str, Any]:
