@@ -68,7 +68,7 @@ class CpuEngine:
         cores = settings().threads
         self.scored_at_once = SUB_BATCH * cores
         self._process = os.getpid()
-        kept = (lambda impls: impls) if settings().winograd else direct
+        kept = dict if settings().winograd else direct
         self._side_by_side = CpuBackend(impls=kept(IMPLS_THROUGHPUT))
         self._alone = CpuBackend(cores, kept(IMPLS_LATENCY))
         self.pool = ThreadPoolExecutor(cores - 1, "gpucnn-replica") if cores > 1 else None

@@ -32,6 +32,9 @@ from .errors import GpucnnError
 __all__ = ["Settings", "read_settings", "settings"]
 
 
+_ON, _OFF = ("1", "on", "true", "yes"), ("0", "off", "false", "no")
+
+
 @dataclass(frozen=True)
 class Settings:
     """The values of the ``GPUCNN_*`` variables; see the module's table."""
@@ -83,9 +86,9 @@ def _switch(environ: Mapping[str, str], name: str, default: bool = False) -> boo
     text = environ.get(name, "").strip().lower()
     if not text:
         return default
-    if text in ("0", "off", "false", "no"):
+    if text in _OFF:
         return False
-    if text in ("1", "on", "true", "yes"):
+    if text in _ON:
         return True
     raise GpucnnError(f"{name}: expected 0 or 1, got {text!r}")
 
@@ -93,7 +96,7 @@ def _switch(environ: Mapping[str, str], name: str, default: bool = False) -> boo
 def _one_of(environ: Mapping[str, str], name: str, values: tuple[str, ...]) -> str:
     """One of some words, the first if not set."""
     text = environ.get(name, "").strip().lower() or values[0]
-    text = {"1": "on", "true": "on", "yes": "on", "0": "off", "false": "off", "no": "off"}.get(text, text)
+    text = "on" if text in _ON else "off" if text in _OFF else text
     if text not in values:
         raise GpucnnError(f"{name}: expected one of {', '.join(values)}, got {text!r}; unset it for the default {values[0]}")
     return text

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import platform
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -20,15 +18,17 @@ import numpy as np
 from . import __version__
 from .backends.base import Backend, Impl
 from .backends.cpu.threads import blas_threads
+from .errors import LimitError
 from .graph import Graph, Node
 from .passes import alias_buffers, assign_layouts
-from .plan import REFERENCE, Packing, Program, candidates, choose_first, compile
+from .plan import REFERENCE, Packing, Plan, candidates, choose_first, compile
 from .settings import settings
+from .whole_file import write_whole
 
-__all__ = ["Store", "Tuner", "identity", "store"]
+__all__ = ["Store", "Tuner", "identity", "processor", "store"]
 
 _SECONDS = 4.0  # that a plan may spend on measuring; what is left keeps its first guess, until the next time
-_ROUNDS = 4  # the first one warms up
+_ROUNDS = 4
 _GAIN = 0.98  # of the first guess's time: what is not faster than that is not worth another choice
 
 _log = logging.getLogger("gpucnn")
@@ -38,16 +38,18 @@ def identity() -> dict[str, Any]:
     """What decides times, beside the layer: the processor, BLAS, the number of threads, and versions."""
     blas = [[lib.internal_api, str(lib.version), str(lib.architecture)] for lib in blas_threads().libraries]
     versions = {"gpucnn": __version__, "numpy": np.__version__, "python": platform.python_version()}
-    return {"cpu": _processor(), "blas": blas, "threads": settings().threads, **versions}
+    return {"cpu": processor(), "blas": blas, "threads": settings().threads, **versions}
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name, family, model and stepping of the processor, as far as the system tells."""
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
     except OSError:  # another system
         return platform.processor() or platform.machine()
     fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].replace("\t", "").splitlines() if ":" in line)
-    return " ".join(fields.get(name, "").strip() for name in ("model name", "cpu family", "model", "stepping"))
+    numbers = " ".join(f"{k} {fields[k].strip()}" for k in ("cpu family", "model", "stepping") if k in fields)
+    return f"{fields.get('model name', platform.machine()).strip()} ({numbers})"
 
 
 class Store:
@@ -93,15 +95,7 @@ class Store:
     def _write(self) -> None:
         text = json.dumps({"made by": self._who, "choices": self._choices}, indent=1, sort_keys=True)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, scratch = tempfile.mkstemp(dir=self.path.parent, suffix=".part")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                os.replace(scratch, self.path)
-            except BaseException:
-                Path(scratch).unlink(missing_ok=True)
-                raise
+            write_whole(self.path, text.encode())
         except OSError as error:
             _log.info("choices of block sizes cannot be kept in %s: %s", self.path, error)
 
@@ -148,7 +142,10 @@ class Tuner:
                 _log.info("measuring block sizes takes longer than this plan may spend; the rest is measured by the next one")
             return first
         begin = time.perf_counter()
-        times = self._measured(backend, node, options, first)
+        try:
+            times = self._measured(backend, node, options, first)
+        except LimitError:  # blocks larger than the first guess's, in memory that is nearly used up
+            return first
         self._left -= time.perf_counter() - begin
         best = min(times, key=lambda n: times[n])
         chosen = best if times[best] < _GAIN * times[_name(first)] else _name(first)
@@ -166,20 +163,26 @@ class Tuner:
         return {_name(variant): variant for impl in among for variant in (impl, *impl.variants())}
 
     def _measured(self, backend: Backend, node: Node, options: Mapping[str, Impl], first: Impl) -> dict[str, float]:
-        """Seconds of those that give the bits of the first guess; of all where that is free."""
+        """Seconds of those that give the bits of the first guess; of all where that is free. One after the other has the same memory."""
         packed: dict[Any, Packing] = {}
-        programs = {name: _program(backend, node, impl, packed) for name, impl in options.items()}
-        samples: dict[str, list[float]] = {name: [] for name in programs}
+        plans = {name: _plan(backend, node, impl, packed) for name, impl in options.items()}
+        arena = backend.allocate(max(plan.arena_bytes for plan in plans.values()))
+        programs = {name: plan.bind(arena) for name, plan in plans.items()}
+        rng = np.random.default_rng(0)
+        feeds = {name: rng.standard_normal(target.shape, np.float32) for name, target in programs[_name(first)].inputs.items()}
+        seconds: dict[str, float] = {}
+        bits: dict[str, list[bytes]] = {}
         with backend.session():
-            feeds: dict[str, Any] = {}
-            for program in programs.values():
-                _feed(backend, program, feeds)
-            for _ in range(_ROUNDS):
+            for i in range(_ROUNDS):
                 for name, program in programs.items():
-                    samples[name].append(backend.time(program.run))
-            wanted = _bits(programs[_name(first)])
-            same = [name for name, program in programs.items() if self._free or _bits(program) == wanted]
-        return {name: min(samples[name][1:]) for name in same}
+                    for port, a in feeds.items():
+                        backend.write(program.inputs[port], a)
+                    taken = backend.time(program.run)
+                    if i:
+                        seconds[name] = min(taken, seconds.get(name, taken))
+                    else:  # it warms up
+                        bits[name] = [backend.read(out).tobytes() for out in program.outputs.values()]
+        return {name: t for name, t in seconds.items() if self._free or bits[name] == bits[_name(first)]}
 
 
 def _name(impl: Impl) -> str:
@@ -192,7 +195,7 @@ def _key(backend: Backend, node: Node, names: Sequence[str]) -> str:
     return f"{backend.name}×{backend.lanes}: {node.op} of {specs}; {', '.join(names)}"
 
 
-def _program(backend: Backend, node: Node, impl: Impl, packed: dict[Any, Packing]) -> Program:
+def _plan(backend: Backend, node: Node, impl: Impl, packed: dict[Any, Packing]) -> Plan:
     """The node alone, by this impl."""
     graph = Graph()
     inputs: list[Any] = []
@@ -203,15 +206,4 @@ def _program(backend: Backend, node: Node, impl: Impl, packed: dict[Any, Packing
     def choose(backend: Backend, other: Node) -> Impl:
         return impl if other.op == node.op else choose_first(backend, other)
 
-    return compile(graph, backend, choose=choose, passes=(assign_layouts, alias_buffers), packed=packed).bind()
-
-
-def _feed(backend: Backend, program: Program, feeds: dict[str, Any]) -> None:
-    for name, target in program.inputs.items():
-        if name not in feeds:
-            feeds[name] = np.random.default_rng(len(feeds)).standard_normal(target.shape, np.float32)
-        backend.write(target, feeds[name])
-
-
-def _bits(program: Program) -> list[bytes]:
-    return [program.plan.backend.read(out).tobytes() for out in program.outputs.values()]
+    return compile(graph, backend, choose=choose, passes=(assign_layouts, alias_buffers), packed=packed)

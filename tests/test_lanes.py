@@ -2,11 +2,16 @@
 
 import threading
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+import gpucnn
+from gpucnn import engine, nn
 from gpucnn.backends.cpu import lanes as module
 from gpucnn.backends.cpu.lanes import Lanes
+from gpucnn.settings import settings
 
 
 @pytest.fixture(params=["awake", "asleep"])
@@ -64,6 +69,47 @@ def test_an_error_is_raised_when_all_have_ended(lanes, where):
     assert sorted(ended) == [i for i in range(3) if i != where]
     lanes.run([lambda i=i: ended.append(i) for i in range(3)])  # and work goes on
     assert len(ended) == 5
+
+
+def test_several_callers_share_them(lanes):
+    """Programs of different sizes of image have the same lanes; each gets its own work done, and no work is lost."""
+    wrong = []
+
+    def caller(name):
+        for _ in range(200):
+            seen = []
+            lanes.run([lambda i=i, seen=seen: seen.append(i) for i in range(3)])
+            if sorted(seen) != [0, 1, 2]:
+                wrong.append((name, seen))
+
+    threads = [threading.Thread(target=caller, args=(name,), daemon=True) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert wrong == []
+
+
+def test_a_model_is_called_with_several_sizes_at_once(monkeypatch):
+    monkeypatch.setattr(engine, "settings", lambda: replace(settings(), threads=2))
+    net = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.GlobalAvgPool2d())
+    rng = np.random.default_rng(0)
+    xs = [rng.standard_normal((1, 3, side, side), np.float32) for side in (96, 80, 64)]
+    with gpucnn.compile(net, (1, 3, 96, 96), device="cpu") as model:
+        alone = [model(x) for x in xs]
+        wrong = []
+
+        def caller(i):
+            wrong.extend(i for _ in range(20) if not np.array_equal(model(xs[i]), alone[i]))
+
+        threads = [threading.Thread(target=caller, args=(i,), daemon=True) for i in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert not any(thread.is_alive() for thread in threads)
+    assert wrong == []
 
 
 def test_closed_threads_end():

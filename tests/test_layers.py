@@ -19,7 +19,7 @@ ROOT = PACKAGE.parent
 LEVELS = (
     {"errors", "data"},
     {"settings", "spec", "preprocess"},
-    {"limits", "host_memory"},
+    {"limits", "host_memory", "whole_file"},
     {"ops"},
     {"graph", "memory", "door"},
     {"presets", "record", "rows"},

@@ -66,7 +66,8 @@ def main() -> None:
             for row in found["rows"]:
                 print(line(row), flush=True)
     if args.json:
-        record = {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "machine": machine(), "libraries": libraries}
+        record = {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "libraries": libraries}
+        record["machine"] = {"cpu": libraries.pop("cpu"), "cores": os.cpu_count(), "system": platform.platform()}
         record |= {"rounds": args.rounds, "seconds": args.seconds, "rows": rows}
         args.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
@@ -315,23 +316,11 @@ def timed(run: Run, x: Any, seconds: float) -> tuple[Any, list[float], float]:
 def libraries(np: Any, ort: Any, gpucnn: Any) -> dict[str, Any]:
     from threadpoolctl import threadpool_info
 
+    from gpucnn.tuner import processor
+
     blas = [{k: v for k, v in lib.items() if k != "filepath"} for lib in threadpool_info() if lib["user_api"] == "blas"]
     versions = {"gpucnn": gpucnn.__version__, "numpy": np.__version__, "onnxruntime": ort.__version__}
-    return {"python": platform.python_version(), **versions, "blas": blas}
-
-
-def machine() -> dict[str, Any]:
-    return {"cpu": cpu(), "cores": os.cpu_count(), "system": platform.platform()}
-
-
-def cpu() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text("utf-8")
-    except OSError:
-        return platform.processor()
-    fields = dict(part.split(":", 1) for part in text.replace("\t", "").splitlines() if ":" in part)
-    numbers = " ".join(f"{k} {fields[k].strip()}" for k in ("cpu family", "model", "stepping") if k in fields)
-    return f"{fields.get('model name', platform.processor()).strip()} ({numbers})"
+    return {"cpu": processor(), "python": platform.python_version(), **versions, "blas": blas}
 
 
 if __name__ == "__main__":

@@ -92,6 +92,7 @@ from .winograd import ConvWinograd
 
 __all__ = ["IMPLS", "IMPLS_LATENCY", "IMPLS_THROUGHPUT", "CpuBackend", "direct"]
 
+
 def _convolutions(least: int) -> tuple[Impl, ...]:
     """For one core. In panels where that pays; tiles from so many on, because four times the weights want to meet some."""
     return (

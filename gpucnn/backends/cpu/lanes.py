@@ -96,7 +96,7 @@ class _Worker:
 
 
 class Lanes:
-    """The caller's thread and others, hired when first needed.
+    """The caller's thread and others, hired when first needed. Of several callers one at a time has them: they are for whole cores.
 
     Parameters
     ----------
@@ -107,9 +107,14 @@ class Lanes:
     def __init__(self, count: int) -> None:
         self.count = count
         self._workers: list[_Worker] = []
+        self._taken = threading.Lock()
 
     def run(self, calls: Sequence[Call]) -> None:
         """One call each, at most ``count``; back when all have ended. What the first of them raised is raised here."""
+        with self._taken:
+            self._run(calls)
+
+    def _run(self, calls: Sequence[Call]) -> None:
         while len(self._workers) < len(calls) - 1:
             self._workers.append(_Worker(f"gpucnn-lane-{len(self._workers) + 1}"))
         for worker, call in zip(self._workers, calls[1:]):

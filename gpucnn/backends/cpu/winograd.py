@@ -125,14 +125,14 @@ class ConvWinograd(Impl):
         return [ConvWinograd(self.m, self.least, tiles, self.products) for tiles in _TILES if tiles != self.tiles]
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
-        """3×3 kernels without stride, dilation or groups."""
-        return is_float32_2d(x) and weight.shape[2:] == (3, 3) and (*op.stride, *op.dilation, op.groups) == (1, 1, 1, 1, 1)
+        """3×3 kernels without stride, dilation or groups, and no more error than ``MOST_ERROR``."""
+        plain = weight.shape[2:] == (3, 3) and (*op.stride, *op.dilation, op.groups) == (1, 1, 1, 1, 1)
+        return is_float32_2d(x) and plain and expected_error(self.m, x.shape[1]) <= MOST_ERROR
 
     def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
-        """Enough channels that the products outweigh the transforms, enough tiles, and no more error than ``MOST_ERROR``."""
+        """Enough channels that the products outweigh the transforms, and enough tiles."""
         tiles = prod(self._tiles(*op.infer(x, weight, *rest)[0].shape[2:]))
-        pays = min(weight.shape[:2]) >= _CHANNELS and tiles >= self.least and self.products.pays(x.shape[1])
-        return pays and expected_error(self.m, x.shape[1]) <= MOST_ERROR
+        return min(weight.shape[:2]) >= _CHANNELS and tiles >= self.least and self.products.pays(x.shape[1])
 
     def _tiles(self, p: int, q: int) -> tuple[int, int]:
         """Tiles down and across an image."""

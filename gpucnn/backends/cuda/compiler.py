@@ -7,7 +7,6 @@ here, through CuPy's binding, and CuPy loads what comes out (``cupy.RawModule(pa
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DeviceError
+from ...whole_file import write_whole
 from .source import Source
 
 __all__ = ["Compiler"]
@@ -74,12 +74,12 @@ class Compiler:
             return path
         code = self._run(source, flags)
         try:
-            return _keep(path, code)
+            return write_whole(path, code)
         except OSError:  # a cache that cannot be written costs time, not the run
             with self._lock:
                 if self._spare is None:
                     self._spare = tempfile.TemporaryDirectory(prefix="gpucnn-")
-                return _keep(Path(self._spare.name) / path.name, code)
+                return write_whole(Path(self._spare.name) / path.name, code)
 
     def _run(self, source: Source, flags: tuple[str, ...]) -> bytes:
         options = (f"-arch={self._arch}", f"-I{self._headers}", *flags)
@@ -100,17 +100,3 @@ class Compiler:
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._spare is not None:
             self._spare.cleanup()
-
-
-def _keep(path: Path, code: bytes) -> Path:
-    """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(code)
-        os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
-    return path
