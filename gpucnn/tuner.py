@@ -28,7 +28,7 @@ from .whole_file import write_whole
 __all__ = ["Store", "Tuner", "identity", "processor", "store"]
 
 _SECONDS = 4.0  # that a plan may spend on measuring; what is left keeps its first guess, until the next time
-_ROUNDS = 4
+_ROUNDS = 3
 _GAIN = 0.98  # of the first guess's time: what is not faster than that is not worth another choice
 
 _log = logging.getLogger("gpucnn")

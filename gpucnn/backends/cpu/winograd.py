@@ -75,7 +75,7 @@ TRANSFORMS: dict[int, Transforms] = {
 MOST_ERROR = 2e-5
 """Relative error (rms, of independent inputs and weights) that a layer may be expected to have; im2col's is 2e-7 to 4e-7."""
 
-_TILES = (28, 64, 128, 256)  # to choose from by time
+_TILES = (64, 128, 256)  # to choose from by time
 _AT_ONCE = 32  # channels whose weights are transformed at once
 _CHANNELS = 16  # with fewer, the transforms cost more than the products that they save
 
