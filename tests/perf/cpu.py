@@ -67,7 +67,7 @@ def main() -> None:
                 print(line(row), flush=True)
     if args.json:
         record = {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "libraries": libraries}
-        record["machine"] = {"cpu": libraries.pop("cpu"), "cores": os.cpu_count(), "system": platform.platform()}
+        record["machine"] = machine()
         record |= {"rounds": args.rounds, "seconds": args.seconds, "rows": rows}
         args.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
@@ -316,11 +316,16 @@ def timed(run: Run, x: Any, seconds: float) -> tuple[Any, list[float], float]:
 def libraries(np: Any, ort: Any, gpucnn: Any) -> dict[str, Any]:
     from threadpoolctl import threadpool_info
 
-    from gpucnn.tuner import processor
-
     blas = [{k: v for k, v in lib.items() if k != "filepath"} for lib in threadpool_info() if lib["user_api"] == "blas"]
     versions = {"gpucnn": gpucnn.__version__, "numpy": np.__version__, "onnxruntime": ort.__version__}
-    return {"cpu": processor(), "python": platform.python_version(), **versions, "blas": blas}
+    return {"python": platform.python_version(), **versions, "blas": blas}
+
+
+def machine() -> dict[str, Any]:
+    sys.path.insert(0, str(ROOT))
+    from gpucnn.tuner import processor
+
+    return {"cpu": processor(), "cores": os.cpu_count(), "system": platform.platform()}
 
 
 if __name__ == "__main__":
