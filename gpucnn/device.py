@@ -117,7 +117,7 @@ def open_gpu(name: str) -> Backend:
     DeviceError
         It cannot be started after all.
     """
-    from .backends.cuda import CudaBackend
+    from .backends.cuda.backend import CudaBackend
     from .backends.cuda.cupy_driver import CupyDriver
 
     return CudaBackend(CupyDriver(int(name.removeprefix("cuda:"))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
@@ -24,6 +25,8 @@ from .spec import Array, Spec, spec_of
 __all__ = ["Choose", "Packing", "Plan", "Program", "Step", "candidates", "choose_first", "compile", "evaluate"]
 
 REFERENCE = Reference()
+
+_FEW = 1 << 18  # numbers that are packed sooner than threads begin
 
 Choose = Callable[[Backend, Node], Impl]
 
@@ -231,7 +234,7 @@ def compile(
                 one(graph)
         graph.check()
         store: MutableMapping[Any, Packing] = {} if packed is None else packed
-        steps = []
+        chosen = []
         for node in graph.nodes:
             if _is_free(graph, node):
                 continue
@@ -241,7 +244,9 @@ def compile(
                     f"{node.name}: {node.op.name} of {', '.join(str(s) for s in node.specs if s)} has no {backend.name} implementation "
                     "and GPUCNN_STRICT forbids the slow reference; unset it, or change the layer"
                 )
-            steps.append(Step(node, impl, _pack(backend, impl, node, store), impl.workspace(node.op, *node.specs)))
+            chosen.append((impl, node))
+        packings = _pack_all(backend, chosen, store)
+        steps = [Step(node, impl, made, impl.workspace(node.op, *node.specs)) for (impl, node), made in zip(chosen, packings)]
         if packed_only:
             _let_go(graph, steps)
     return _lay_out(backend, graph, steps)
@@ -289,21 +294,53 @@ def _same_place(graph: Graph, x: Value, out: Value) -> bool:
     return a.root is b.root and a.offset == b.offset
 
 
-def _pack(backend: Backend, impl: Impl, node: Node, store: MutableMapping[Any, Packing]) -> Packing:
-    constants = tuple(v.data if v is not None and v.is_constant else None for v in node.inputs)
-    if all(c is None for c in constants) or any(
-        v is not None and not v.is_constant for i, v in enumerate(node.inputs) if i in impl.packs
-    ):
-        return Packing(constants, constants)  # nothing to pack, or not yet
-    key = (impl.name, node.op, tuple(v.name if v is not None and v.is_constant else None for v in node.inputs))
-    made = store.get(key)
-    if made is None:
-        shared = tuple(None if i in impl.packs else c for i, c in enumerate(constants))
-        made = store[key] = Packing(tuple(_uploaded(backend, c) for c in impl.pack(node.op, *constants)), shared)
-    for v, array in zip(node.inputs, made.unpacked):
+def _pack_all(backend: Backend, chosen: Sequence[tuple[Impl, Node]], store: MutableMapping[Any, Packing]) -> list[Packing]:
+    """Packings of all steps. Those that no plan has made yet are made by all threads that there are: it is copying, and transforms."""
+    made: dict[Any, Packing] = {}  # a store may only know them weakly
+    todo: dict[Any, tuple[Impl, Node]] = {}
+    for impl, node in chosen:
+        key = _packing_key(impl, node)
+        there = store.get(key)
+        if there is not None:
+            made[key] = there
+        elif _packs_now(impl, node):
+            todo[key] = impl, node
+
+    def pack(pair: tuple[Impl, Node]) -> tuple[Any, ...]:
+        with np.errstate(all="ignore"):  # a thread has its own state
+            return pair[0].pack(pair[1].op, *_constants(pair[1]))
+
+    numbers = sum(c.size for _, node in todo.values() for c in _constants(node) if c is not None)
+    with ThreadPoolExecutor(settings().threads, "gpucnn-pack") as threads:
+        each = map(pack, todo.values()) if numbers < _FEW else threads.map(pack, todo.values())
+        for (key, (impl, node)), packed in zip(todo.items(), each):
+            shared = tuple(None if i in impl.packs else c for i, c in enumerate(_constants(node)))
+            made[key] = store[key] = Packing(tuple(_uploaded(backend, c) for c in packed), shared)
+    return [_packing(impl, node, made) for impl, node in chosen]
+
+
+def _packing(impl: Impl, node: Node, made: Mapping[Any, Packing]) -> Packing:
+    if not _packs_now(impl, node):
+        return Packing(_constants(node), _constants(node))
+    packing = made[_packing_key(impl, node)]
+    for v, array in zip(node.inputs, packing.unpacked):
         if v is not None and v.data is not None and array is not None and v.data is not array:
             v.graph.hold_in(v, array)
-    return made
+    return packing
+
+
+def _constants(node: Node) -> tuple[Any, ...]:
+    return tuple(v.data if v is not None and v.is_constant else None for v in node.inputs)
+
+
+def _packs_now(impl: Impl, node: Node) -> bool:
+    """Whether there are constants, and none that is to be packed has yet to be computed."""
+    known = [v is not None and v.is_constant for v in node.inputs]
+    return any(known) and all(known[i] or v is None for i, v in enumerate(node.inputs) if i in impl.packs)
+
+
+def _packing_key(impl: Impl, node: Node) -> Any:
+    return impl.name, node.op, tuple(v.name if v is not None and v.is_constant else None for v in node.inputs)
 
 
 def _let_go(graph: Graph, steps: Sequence[Step]) -> None:

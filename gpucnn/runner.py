@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -118,7 +117,7 @@ def breakdown(program: Program, repeats: int) -> dict[str, tuple[int, float]]:
     for i, leaf in enumerate(leaves):
         kind = getattr(leaf, "kind", "element-wise")
         count, seconds = found.get(kind, (0, 0.0))
-        found[kind] = count + 1, seconds + max(0.0, median(row[i] for row in samples) - empty)
+        found[kind] = count + 1, seconds + max(0.0, float(np.median([row[i] for row in samples])) - empty)
     return found | {"Python": (len(leaves), len(leaves) * empty)}
 
 

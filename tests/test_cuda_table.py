@@ -9,7 +9,7 @@ import pytest
 from cases import CASES, Case, halved
 from cases.conv import CURVES
 
-from gpucnn.backends.cuda import IMPLS
+from gpucnn.backends.cuda.impls import IMPLS
 from gpucnn.backends.cuda.pointwise import BINARY_CODES, UNARY_CODES
 from gpucnn.ops import (
     GLU,

@@ -4,15 +4,18 @@
 
 FOLDER is what export_onnx.py wrote. Memory is the highest resident set less that of the bare interpreter, after one and after ten
 calls with batches of 16 and 64; needs Linux. A cold start is import, load and the first answer of one image, in a fresh
-process, files in the page cache and block sizes chosen before (a process that is not counted does that); medians of the rounds.
+process, files in the page cache, bytecode written and block sizes chosen before (a process that is not counted does that); medians of
+the rounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from statistics import median
@@ -34,6 +37,11 @@ def main() -> None:
     if args.worker:
         print(json.dumps(work(args.folder, args.model, args.worker, args.batch)))
         return
+    with tempfile.TemporaryDirectory() as args.bytecode:
+        compare(args)
+
+
+def compare(args: argparse.Namespace) -> None:
     found: dict[str, Any] = {"model": args.model, "memory": {}, "start": {side: [] for side in SIDES}}
     print(f"{args.model}: MB of memory over the interpreter's, after 1 and after 10 calls")
     for batch in (16, 64):
@@ -57,7 +65,9 @@ def main() -> None:
 def start(args: argparse.Namespace, side: str, batch: int) -> dict[str, Any]:
     command = [sys.executable, __file__, str(args.folder), "--model", args.model, "--worker", side, "--batch", str(batch)]
     begin = time.perf_counter()
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=None)
+    # An installed package has its bytecode beside it, and so has ONNX Runtime's; a checkout need not, and may be told not to write any.
+    environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": args.bytecode}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environ)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found | {"seconds": time.perf_counter() - begin}
 

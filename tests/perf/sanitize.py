@@ -74,7 +74,8 @@ def the_backend(device: str) -> Any:
         return CpuBackend()
     import cupy
 
-    from gpucnn.backends.cuda import CudaBackend, cupy_driver
+    from gpucnn.backends.cuda import cupy_driver
+    from gpucnn.backends.cuda.impls import CudaBackend
 
     cupy.cuda.set_allocator(None)
     return CudaBackend(cupy_driver.CupyDriver(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -54,6 +55,13 @@ class Whole:
         """Matrices (…, c, k) as they are."""
         return np.ascontiguousarray(matrices)
 
+    def pack_rows(self, shape: tuple[int, ...], parts: Iterable[tuple[int, Array]]) -> Array:
+        """As ``pack`` in float32, of matrices that come some rows at a time: the number of the first, and (…, rows, k)."""
+        packed = np.empty(shape, np.float32)
+        for at, rows in parts:
+            packed[..., at : at + rows.shape[-2], :] = rows
+        return packed
+
     def calls(self, x: Array, matrices: Array, k: int, out: Array, images: int = 1) -> list[Call]:
         """Calls that multiply (…, m, c) by packed (…, c, k) into ``out`` (…, m, k)."""
         return [product(x, matrices, out)]
@@ -81,12 +89,18 @@ class Panels(Whole):
 
     def pack(self, matrices: Array) -> Array:
         """Matrices (…, c, k) as (…, numbers): panel after panel, and the last columns."""
-        *lead, c, k = matrices.shape
+        return self.pack_rows(matrices.shape, [(0, matrices)])
+
+    def pack_rows(self, shape: tuple[int, ...], parts: Iterable[tuple[int, Array]]) -> Array:
+        """As ``pack``, of matrices that come some rows at a time."""
+        *lead, c, k = shape
         width, count, last = _width(c, k)
-        packed = np.empty((*lead, c * (width * count + last)), matrices.dtype)
-        for i in range(count):
-            _cut(packed, i * c * width, (c, width))[...] = matrices[..., i * width : (i + 1) * width]
-        _cut(packed, count * c * width, (c, last))[...] = matrices[..., k - last :]
+        packed = np.empty((*lead, c * (width * count + last)), np.float32)
+        panels, beside = _cut(packed, 0, (count, c, width)), _cut(packed, count * c * width, (c, last))
+        for at, rows in parts:
+            n = rows.shape[-2]
+            panels[..., at : at + n, :] = np.moveaxis(rows[..., : count * width].reshape(*lead, n, count, width), -2, -3)
+            beside[..., at : at + n, :] = rows[..., k - last :]
         return packed
 
     def calls(self, x: Array, matrices: Array, k: int, out: Array, images: int = 1) -> list[Call]:

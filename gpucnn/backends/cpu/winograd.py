@@ -7,7 +7,7 @@ Lavin and Gray 2015, Fast Algorithms for Convolutional Neural Networks (arXiv:15
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from math import prod
@@ -76,7 +76,7 @@ MOST_ERROR = 2e-5
 """Relative error (rms, of independent inputs and weights) that a layer may be expected to have; im2col's is 2e-7 to 4e-7."""
 
 _TILES = (64, 128, 256)  # to choose from by time
-_AT_ONCE = 32  # channels whose weights are transformed at once
+_AT_ONCE = 1 << 16  # numbers in float64 that weights are transformed into at once, so that they stay in the cache until they are stored
 _CHANNELS = 16  # with fewer, the transforms cost more than the products that they save
 
 
@@ -179,12 +179,16 @@ class ConvWinograd(Impl):
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as ((m+2)², c, k), transformed in float64."""
-        g, (k, c) = TRANSFORMS[self.m].kernel, constants[1].shape[:2]
-        forth, u = np.kron(g, g), np.empty(((self.m + 2) ** 2, c, k), np.float32)
-        for i in range(0, c, _AT_ONCE):  # float64 of all would be twice what is made
-            w = constants[1][:, i : i + _AT_ONCE].transpose(2, 3, 1, 0).reshape(9, -1).astype(np.float64)
-            u[:, i : i + _AT_ONCE] = (forth @ w).reshape(len(u), -1, k)
-        return repack(constants, self.products.pack(u))
+        g, weight, places = TRANSFORMS[self.m].kernel, constants[1], (self.m + 2) ** 2
+        (k, c), forth = weight.shape[:2], np.kron(g, g)
+        few = max(1, _AT_ONCE // (places * k))
+
+        def transformed() -> Iterator[tuple[int, Array]]:
+            for i in range(0, c, few):
+                w = weight[:, i : i + few].transpose(2, 3, 1, 0).reshape(9, -1).astype(np.float64)
+                yield i, (forth @ w).reshape(places, -1, k)
+
+        return repack(constants, self.products.pack_rows((places, c, k), transformed()))
 
     def bind(
         self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]

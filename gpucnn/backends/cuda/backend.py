@@ -61,7 +61,7 @@ class CudaBackend:
     lanes = 1
 
     def __init__(self, driver: Driver) -> None:
-        from . import IMPLS
+        from .impls import IMPLS
 
         self.driver = driver
         self.xp = driver.xp
