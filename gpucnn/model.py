@@ -20,7 +20,8 @@ from .engine import CpuEngine, Way, make_engine
 from .errors import GpucnnError, ModelError, ShapeError
 from .graph import Graph, NeedsValues, Value
 from .ops import Order
-from .plan import Packing, Plan
+from .packing import Packing
+from .plan import Plan
 from .plan import compile as compile_graph
 from .preprocess import Preprocess
 from .rows import Batching, batching_of

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from .backends.base import Backend, Call, Impl, Packed, Reference
+from .backends.base import Backend, Call, Impl, Reference
 from .errors import GpucnnError, UnsupportedError
 from .graph import Graph, Node, Value
 from .limits import check_limit
 from .memory import Lifetime, plan_arena
 from .ops import Concat, Flatten, Identity, Op, Reorder, Reshape, Slice, Transpose
+from .packing import Packing, needed_unpacked, pack_all, repacks, uploaded
 from .passes import PASSES, Pass, WhereSupported
 from .passes.alias_buffers import slice_placement
 from .settings import settings
 from .spec import Array, Spec, spec_of
 
-__all__ = ["Choose", "Packing", "Plan", "Program", "Step", "candidates", "choose_first", "compile", "evaluate"]
+__all__ = ["Choose", "Plan", "Program", "Step", "candidates", "choose_first", "compile", "evaluate"]
 
 REFERENCE = Reference()
-
-_FEW = 1 << 18  # numbers that are packed sooner than threads begin
 
 Choose = Callable[[Backend, Node], Impl]
 
@@ -40,17 +38,6 @@ def candidates(backend: Backend, op: Op, *specs: Spec | None) -> tuple[Impl, ...
 def choose_first(backend: Backend, node: Node) -> Impl:
     """Take the first impl that supports the node and suits it: the best guess, and the rule that fixes the bits."""
     return next(impl for impl in candidates(backend, node.op, *node.specs) if impl.suits(node.op, *node.specs))
-
-
-@dataclass(frozen=True, eq=False)
-class Packing:
-    """Constants as an impl wants them, and those that it takes as they were, one per input of a node; None where there is none.
-
-    Plans that share it keep it; a store need only know it weakly.
-    """
-
-    constants: tuple[Any, ...]
-    unpacked: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -79,9 +66,7 @@ class Step:
     @property
     def repacks(self) -> bool:
         """Whether an input that the impl packs arrives only at run time."""
-        inputs = self.node.inputs
-        packs = [inputs[i] for i in self.impl.packs if i < len(inputs)]
-        return any(v is not None and not v.is_constant for v in packs)
+        return repacks(self.impl, self.node)
 
 
 @dataclass(frozen=True)
@@ -181,7 +166,7 @@ def _repacking(backend: Backend, step: Step, inputs: list[Any], outputs: list[An
     inputs = [a if i in packs or c is None else _laid(backend, op, i, c) for i, (a, c) in enumerate(zip(inputs, step.constants))]
 
     def call() -> None:
-        packed = [_uploaded(backend, c) for c in step.impl.pack(op, *(a if i in packs else None for i, a in enumerate(inputs)))]
+        packed = [uploaded(backend, c) for c in step.impl.pack(op, *(a if i in packs else None for i, a in enumerate(inputs)))]
         bound = step.impl.bind(backend, op, [p if i in packs else a for i, (p, a) in enumerate(zip(packed, inputs))], outputs, lanes)
         if bound is not None:
             bound()
@@ -245,10 +230,9 @@ def compile(
                     "and GPUCNN_STRICT forbids the slow reference; unset it, or change the layer"
                 )
             chosen.append((impl, node))
-        packings = _pack_all(backend, chosen, store)
+        kept = needed_unpacked(graph, chosen) if packed_only else None
+        packings = pack_all(backend, chosen, store, kept)
         steps = [Step(node, impl, made, impl.workspace(node.op, *node.specs)) for (impl, node), made in zip(chosen, packings)]
-        if packed_only:
-            _let_go(graph, steps)
     return _lay_out(backend, graph, steps)
 
 
@@ -294,77 +278,11 @@ def _same_place(graph: Graph, x: Value, out: Value) -> bool:
     return a.root is b.root and a.offset == b.offset
 
 
-def _pack_all(backend: Backend, chosen: Sequence[tuple[Impl, Node]], store: MutableMapping[Any, Packing]) -> list[Packing]:
-    """Packings of all steps. Those that no plan has made yet are made by all threads that there are: it is copying, and transforms."""
-    made: dict[Any, Packing] = {}  # a store may only know them weakly
-    todo: dict[Any, tuple[Impl, Node]] = {}
-    for impl, node in chosen:
-        key = _packing_key(impl, node)
-        there = store.get(key)
-        if there is not None:
-            made[key] = there
-        elif _packs_now(impl, node):
-            todo[key] = impl, node
-
-    def pack(pair: tuple[Impl, Node]) -> tuple[Any, ...]:
-        with np.errstate(all="ignore"):  # a thread has its own state
-            return pair[0].pack(pair[1].op, *_constants(pair[1]))
-
-    numbers = sum(c.size for _, node in todo.values() for c in _constants(node) if c is not None)
-    with ThreadPoolExecutor(settings().threads, "gpucnn-pack") as threads:
-        each = map(pack, todo.values()) if numbers < _FEW else threads.map(pack, todo.values())
-        for (key, (impl, node)), packed in zip(todo.items(), each):
-            shared = tuple(None if i in impl.packs else c for i, c in enumerate(_constants(node)))
-            made[key] = store[key] = Packing(tuple(_uploaded(backend, c) for c in packed), shared)
-    return [_packing(impl, node, made) for impl, node in chosen]
-
-
-def _packing(impl: Impl, node: Node, made: Mapping[Any, Packing]) -> Packing:
-    if not _packs_now(impl, node):
-        return Packing(_constants(node), _constants(node))
-    packing = made[_packing_key(impl, node)]
-    for v, array in zip(node.inputs, packing.unpacked):
-        if v is not None and v.data is not None and array is not None and v.data is not array:
-            v.graph.hold_in(v, array)
-    return packing
-
-
-def _constants(node: Node) -> tuple[Any, ...]:
-    return tuple(v.data if v is not None and v.is_constant else None for v in node.inputs)
-
-
-def _packs_now(impl: Impl, node: Node) -> bool:
-    """Whether there are constants, and none that is to be packed has yet to be computed."""
-    known = [v is not None and v.is_constant for v in node.inputs]
-    return any(known) and all(known[i] or v is None for i, v in enumerate(node.inputs) if i in impl.packs)
-
-
-def _packing_key(impl: Impl, node: Node) -> Any:
-    return impl.name, node.op, tuple(v.name if v is not None and v.is_constant else None for v in node.inputs)
-
-
-def _let_go(graph: Graph, steps: Sequence[Step]) -> None:
-    """Constants that every reader has packed need not be held a second time: of those only the shape is left, in an array of one number."""
-    kept = set(graph.outputs.values())
-    for step in steps:
-        kept |= {v for i, v in enumerate(step.node.inputs) if v is not None and (step.repacks or i not in step.impl.packs)}
-    for step in steps:
-        for v in step.node.inputs:
-            if v is not None and v.data is not None and v not in kept and v.data.ndim:
-                graph.hold_in(v, np.broadcast_to(np.zeros((), v.data.dtype), v.data.shape))
-
-
 def _laid(backend: Backend, op: Op, i: int, value: Any) -> Any:
     """A constant that is not packed, on the device, in the order in which the op's impls expect a value that was computed."""
     if op.layout != "spatial" or i not in op.maps or value.ndim < 3:
         return backend.upload(value)
     return backend.xp.moveaxis(backend.upload(np.ascontiguousarray(np.moveaxis(value, 1, -1))), -1, 1)
-
-
-def _uploaded(backend: Backend, constant: Any) -> Any:
-    if isinstance(constant, Packed):
-        return replace(constant, array=backend.upload(constant.array))
-    return backend.upload(constant) if isinstance(constant, np.ndarray) else constant
 
 
 def _lay_out(backend: Backend, graph: Graph, steps: list[Step]) -> Plan:

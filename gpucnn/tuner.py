@@ -20,8 +20,9 @@ from .backends.base import Backend, Impl
 from .backends.cpu.threads import blas_threads
 from .errors import LimitError
 from .graph import Graph, Node
+from .packing import Packing
 from .passes import alias_buffers, assign_layouts
-from .plan import REFERENCE, Packing, Plan, candidates, choose_first, compile
+from .plan import REFERENCE, Plan, candidates, choose_first, compile
 from .settings import settings
 from .whole_file import write_whole
 

@@ -24,6 +24,7 @@ LEVELS = (
     {"graph", "memory", "door"},
     {"presets", "record", "rows"},
     {"passes", "formats", "backends"},
+    {"packing"},
     {"plan"},
     {"functional", "runner", "device", "describe", "tuner"},
     {"filters", "nn"},
