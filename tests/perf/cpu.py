@@ -6,11 +6,12 @@
 
 FOLDER is what export_onnx.py wrote. Needs onnxruntime, and what is asked for as a peer: torch (eager, channels_last), openvino (float32 by
 INFERENCE_PRECISION_HINT), ncnn with pnnx and torch (one image at a time: it knows no batches). Each (model, threads) has a process of its
-own, since numbers of threads are fixed when a process starts. A round gives all sides a fresh input and runs one after the other for some
-seconds each, so that a change of the machine's mood meets all; a ratio is the median over the rounds of the ratio inside a round. Nothing
-is asserted. Columns: images/s of gpucnn and of ONNX Runtime, their ratio, the lowest and highest of a round; the largest difference of the
-scores, relative to the largest score, and in how many of the images the best class is the same; milliseconds of CPU that an image costs
-both; gpucnn's multiply-adds a second beside those of a large matrix product of NumPy's on as many cores; and ratios to the peers.
+own, since numbers of threads are fixed when a process starts, and one more with the peers, whose threads would be in the way of the first.
+A round gives all sides a fresh input and runs one after the other for some seconds each, so that a change of the machine's mood meets all;
+a ratio is the median over the rounds of the ratio inside a round. Nothing is asserted. Columns: images/s of gpucnn and of ONNX Runtime,
+their ratio, the lowest and highest of a round; the largest difference of the scores, relative to the largest score, and in how many of the
+images the best class is the same; milliseconds of CPU that an image costs both; gpucnn's multiply-adds a second beside those of a large
+matrix product of NumPy's on as many cores; and ratios to the peers.
 """
 
 from __future__ import annotations
@@ -60,8 +61,11 @@ def main() -> None:
     libraries: dict[str, Any] = {}
     for name in args.models.split(","):
         for threads in args.threads:
-            found = start(args, name, threads)
+            found = start(args, name, threads, [])
             libraries = found["libraries"]
+            if args.peers:  # in a process of their own: what their threads do between runs would change the ratio to ONNX Runtime
+                for row, beside in zip(found["rows"], start(args, name, threads, args.peers)["rows"]):
+                    row |= {"peers": beside["peers"], "peer_samples": beside["samples"]}
             rows += found["rows"]
             for row in found["rows"]:
                 print(line(row), flush=True)
@@ -134,7 +138,7 @@ def table(records: list[dict[str, Any]]) -> str:
             lines.append(f"| {title} | " + " | ".join(cells) + " |")
     peers = [peer for peer in PEERS if any(peer in row["peers"] for row in rows.values())]
     if peers:
-        lines += ["", "Times the images/s of PyTorch (eager, channels last), OpenVINO and ncnn (both in float32), in the same rounds:", ""]
+        lines += ["", "Times the images/s of PyTorch (eager, channels last), OpenVINO and ncnn (both in float32), in rounds with them:", ""]
         lines += head
         for name, title in NAMES.items():
             found = [rows.get((name, *column), {"peers": {}})["peers"] for column in columns]
@@ -146,13 +150,13 @@ def table(records: list[dict[str, Any]]) -> str:
     return "\n".join(intro + lines)
 
 
-def start(args: argparse.Namespace, name: str, threads: int) -> dict[str, Any]:
+def start(args: argparse.Namespace, name: str, threads: int, peers: list[str]) -> dict[str, Any]:
     """One process for one model and one number of threads."""
     variables = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     variables |= {"GPUCNN_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)}
     batches = ",".join(map(str, args.batches))
     options = {"models": name, "batches": batches, "threads": threads, "rounds": args.rounds, "seconds": args.seconds}
-    options |= {"peers": ",".join(args.peers)} if args.peers else {}
+    options |= {"peers": ",".join(peers)} if peers else {}
     command = [sys.executable, __file__, str(args.folder), "--worker", *(f"--{k}={v}" for k, v in options.items())]
     done = subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
