@@ -91,6 +91,7 @@ from gpucnn.ops import (
     Transpose,
     Unary,
 )
+from gpucnn.packing import uploaded
 from gpucnn.spec import spec_of
 
 HUGE = {
@@ -343,7 +344,7 @@ def test_offsets_are_tested_of_every_impl():
 def assert_right(driver: EmulatorDriver, case: Case, impl: Impl, way: str) -> None:
     backend, arrays = CudaBackend(driver), case.arrays()
     constants = tuple(None if i in case.flows else a for i, a in enumerate(arrays))
-    packed = [plan._uploaded(backend, c) for c in impl.pack(case.op, *constants)]
+    packed = [uploaded(backend, c) for c in impl.pack(case.op, *constants)]
     inputs = [apart(impl, case, a, way, i) if i in case.flows else packed[i] for i, a in enumerate(arrays)]
     outputs = [apart(impl, case, np.zeros(s.shape, s.dtype), way, -1) for s in case.op.infer(*case.specs)]
     workspace = backend.allocate(impl.workspace(case.op, *case.specs))
