@@ -14,8 +14,7 @@ import gpucnn
 from gpucnn import functional as F
 from gpucnn import plan
 from gpucnn.backends.base import Impl
-from gpucnn.backends.cuda.backend import launch
-from gpucnn.backends.cuda.impls import CudaBackend
+from gpucnn.backends.cuda.backend import CudaBackend, launch
 from gpucnn.graph import Graph
 from gpucnn.ops import MaxPool
 from gpucnn.spec import Spec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,7 +35,8 @@ def pack_all(
 ) -> list[Packing]:
     """Packings of all steps. Those that no plan has made yet are made by all threads that there are: it is copying, and transforms.
 
-    Constants that are not in ``kept`` are let go of as soon as all who read them have packed them, so that few are held twice.
+    Constants that are not in ``kept`` are let go of as soon as all who read them have packed them, so that few are held twice; where it is
+    None all are kept.
     """
     made: dict[Any, Packing] = {}  # a store may only know them weakly
     todo: dict[Any, tuple[Impl, Node]] = {}
@@ -47,22 +48,28 @@ def pack_all(
         elif _packs_now(impl, node):
             todo[key] = impl, node
 
-    def pack(pair: tuple[Impl, Node]) -> tuple[Any, ...]:
-        with np.errstate(all="ignore"):  # a thread has its own state
-            return pair[0].pack(pair[1].op, *_constants(pair[1]))
-
     waiting = Counter(v for _, node in todo.values() for v in {*node.inputs})
     numbers = sum(c.size for _, node in todo.values() for c in _constants(node) if c is not None)
-    with ThreadPoolExecutor(settings().threads, "gpucnn-pack") as threads:
-        each = map(pack, todo.values()) if numbers < _FEW else threads.map(pack, todo.values())
-        for (key, (impl, node)), packed in zip(todo.items(), each):
-            shared = tuple(None if i in impl.packs else c for i, c in enumerate(_constants(node)))
-            made[key] = store[key] = Packing(tuple(uploaded(backend, c) for c in packed), shared)
-            waiting.subtract({*node.inputs})
-            _let_go((v for v in node.inputs if not waiting[v]), kept)
+    each = map(_packed, todo.values()) if numbers < _FEW else _packed_by_threads(todo.values())
+    for (key, (impl, node)), packed in zip(todo.items(), each):
+        shared = tuple(None if i in impl.packs else c for i, c in enumerate(_constants(node)))
+        made[key] = store[key] = Packing(tuple(uploaded(backend, c) for c in packed), shared)
+        waiting.subtract({*node.inputs})
+        _let_go((v for v in node.inputs if not waiting[v]), kept)
     for _, node in chosen:
         _let_go(node.inputs, kept)
     return [_packing(impl, node, made) for impl, node in chosen]
+
+
+def _packed(pair: tuple[Impl, Node]) -> tuple[Any, ...]:
+    impl, node = pair
+    with np.errstate(all="ignore"):  # a thread has its own state
+        return impl.pack(node.op, *_constants(node))
+
+
+def _packed_by_threads(pairs: Collection[tuple[Impl, Node]]) -> Iterator[tuple[Any, ...]]:
+    with ThreadPoolExecutor(settings().threads, "gpucnn-pack") as threads:
+        yield from threads.map(_packed, pairs)
 
 
 def _packing(impl: Impl, node: Node, made: Mapping[Any, Packing]) -> Packing:
@@ -81,8 +88,7 @@ def _constants(node: Node) -> tuple[Any, ...]:
 
 def _packs_now(impl: Impl, node: Node) -> bool:
     """Whether there are constants, and none that is to be packed has yet to be computed."""
-    known = [v is not None and v.is_constant for v in node.inputs]
-    return any(known) and all(known[i] or v is None for i, v in enumerate(node.inputs) if i in impl.packs)
+    return any(v is not None and v.is_constant for v in node.inputs) and not repacks(impl, node)
 
 
 def _packing_key(impl: Impl, node: Node) -> Any:
@@ -105,13 +111,15 @@ def needed_unpacked(graph: Graph, chosen: Sequence[tuple[Impl, Node]]) -> set[Va
 
 def _let_go(values: Iterable[Value | None], kept: set[Value] | None) -> None:
     """Constants that every reader has packed need not be held a second time: of those only the shape is left, in an array of one number."""
+    if kept is None:
+        return
     for v in values:
-        if v is not None and v.data is not None and kept is not None and v not in kept and v.data.ndim:
+        if v is not None and v.data is not None and v not in kept and v.data.ndim:
             v.graph.hold_in(v, np.broadcast_to(np.zeros((), v.data.dtype), v.data.shape))
 
 
 def uploaded(backend: Backend, constant: Any) -> Any:
-    """A constant on the device, its array where it is more than one."""
+    """A constant on the device; of a ``Packed`` its array."""
     if isinstance(constant, Packed):
         return replace(constant, array=backend.upload(constant.array))
     return backend.upload(constant) if isinstance(constant, np.ndarray) else constant

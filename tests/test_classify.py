@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import gpucnn
-from gpucnn import images, zoo
+from gpucnn import images
 from gpucnn.classify import Classifier, Prediction, Result
 from gpucnn.errors import GpucnnError, ModelError
 from gpucnn.preprocess import Preprocess
@@ -480,23 +480,3 @@ def test_one_image_has_the_same_bits_in_every_batch(model):
     assert bits(crowd[:7], 7) == alone
     assert bits(crowd[:64], 64) == (alone * 10)[:64]
     assert bits(crowd[:10], 4) == (alone * 2)[:10]
-
-
-@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1"])
-def test_bits_depend_neither_on_the_batch_nor_on_workers(name):
-    """Of networks whose layers are Winograd's, phases and panels: 64 images, each at another place of a block."""
-    entry = zoo.entry(name)
-    random = np.random.default_rng(1)
-    crowd = [random.integers(0, 256, (*entry.preprocess.size, 3), np.uint8) for _ in range(64)]
-    with gpucnn.compile(zoo.create(name), (1, 3, 224, 224), device="cpu") as net:
-        kinds = {step.impl.name.split("/")[0] for step in net.plan(64).steps}
-        assert kinds & {"conv_winograd4", "conv_winograd2"}
-
-        def bits(batch_size, workers):
-            classifier = Classifier(net, preprocess=entry.preprocess, batch_size=batch_size, workers=workers, top=1000)
-            return [sorted((p.index, p.probability) for p in result.predictions) for result in classifier.predict(crowd)]
-
-        alone = bits(1, 1)
-        assert len({str(row) for row in alone}) == 64
-        for batch_size, workers in ((7, 2), (64, 1), (64, 2), ("auto", 4)):
-            assert bits(batch_size, workers) == alone, (batch_size, workers)

@@ -15,9 +15,10 @@ from emulated import EmulatorDriver
 from numpy.lib.stride_tricks import as_strided
 
 from gpucnn.backends.base import Packed
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES, ConvIgemmMma, ConvIgemmSimt, Product, best
 from gpucnn.backends.cuda.driver import Limits
-from gpucnn.backends.cuda.impls import IMPLS, CudaBackend
+from gpucnn.backends.cuda.impls import IMPLS
 from gpucnn.errors import LimitError
 from gpucnn.ops import RELU6, Activation, Conv, Epilogue
 from gpucnn.spec import Spec

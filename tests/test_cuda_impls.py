@@ -21,9 +21,10 @@ from harness import MOVES, Harness
 from test_impls import ways
 
 from gpucnn.backends.base import Impl
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES, ConvIgemmMma, ConvIgemmSimt
 from gpucnn.backends.cuda.conv_transpose import ConvTransposePhases
-from gpucnn.backends.cuda.impls import IMPLS, CudaBackend
+from gpucnn.backends.cuda.impls import IMPLS
 from gpucnn.backends.cuda.stem import ConvStemMma, ConvStemSimt
 from gpucnn.ops import RELU6, BatchNorm, Conv, ConvTranspose, Linear, LookupConv, Op
 

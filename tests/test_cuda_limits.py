@@ -41,8 +41,9 @@ from test_planted_bugs import Bug, PlantingDriver
 from gpucnn import plan
 from gpucnn.backends.base import Impl
 from gpucnn.backends.cpu import CpuBackend
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.backends.cuda.conv import ConvIgemmMma, ConvIgemmSimt
-from gpucnn.backends.cuda.impls import IMPLS, CudaBackend
+from gpucnn.backends.cuda.impls import IMPLS
 from gpucnn.errors import LimitError
 from gpucnn.ops import (
     GLU,

@@ -22,7 +22,7 @@ from truth import Planned, assert_true, draw_feeds, truth
 from gpucnn import data, nn, zoo
 from gpucnn import functional as F
 from gpucnn.backends.cpu import CpuBackend
-from gpucnn.backends.cuda.impls import CudaBackend
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.graph import Graph
 from gpucnn.images import decode
 from gpucnn.ops import Conv

@@ -20,7 +20,8 @@ from test_graphs import PROFILE, Net
 from truth import Planned, assert_true, draw_feeds, truth, verify
 
 from gpucnn import plan
-from gpucnn.backends.cuda.impls import IMPLS, CudaBackend
+from gpucnn.backends.cuda.backend import CudaBackend
+from gpucnn.backends.cuda.impls import IMPLS
 from gpucnn.errors import ShapeError
 from gpucnn.ops import RELU6, Activation, AvgPool, Conv, ConvTranspose, Epilogue, Linear, LpPool, MaxPool, MinPool
 from gpucnn.passes import PASSES_FLOAT16

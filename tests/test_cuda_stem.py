@@ -15,7 +15,7 @@ from test_cuda_impls import backends
 from truth import Planned
 
 from gpucnn import functional as F
-from gpucnn.backends.cuda.impls import CudaBackend
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.backends.cuda.stem import SHARED, STEM_TILES, ConvStemMma, ConvStemSimt
 from gpucnn.graph import Graph
 from gpucnn.ops import Conv, Lookup, LookupConv

@@ -23,10 +23,11 @@ from test_cuda_impls import EVERY, backends, tile_impl, tiled_case
 from test_cuda_stem import ACROSS
 
 from gpucnn.backends.base import Impl
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES
 from gpucnn.backends.cuda.depthwise import COLUMNS, ConvDepthwiseDirect
 from gpucnn.backends.cuda.driver import Kernel
-from gpucnn.backends.cuda.impls import IMPLS, CudaBackend
+from gpucnn.backends.cuda.impls import IMPLS
 from gpucnn.backends.cuda.source import Source
 from gpucnn.backends.cuda.stem import STEM_TILES, ConvStemMma, ConvStemSimt
 from gpucnn.ops import (

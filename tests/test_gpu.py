@@ -15,8 +15,9 @@ from test_cuda_impls import ways_of
 import gpucnn
 from gpucnn import data, nn
 from gpucnn import functional as F
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.backends.cuda.conv import MMA_TILES, SIMT_TILES, ConvIgemmMma, ConvIgemmSimt
-from gpucnn.backends.cuda.impls import IMPLS, CudaBackend
+from gpucnn.backends.cuda.impls import IMPLS
 from gpucnn.backends.cuda.linear import ROWS
 from gpucnn.ops import Conv
 

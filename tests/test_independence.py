@@ -249,3 +249,23 @@ def test_a_blas_is_found_out_whose_last_results_are_added_in_another_order(colum
         for odd in (False, True):
             for weight in (images(depth, columns), np.zeros((depth, columns), np.float32)):
                 assert CpuBackend().places_agree(3, 2, weight) != odd
+
+
+@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1"])
+def test_bits_depend_neither_on_the_batch_nor_on_workers(name):
+    """Of networks whose layers are Winograd's, phases and panels: 64 images, each at another place of a block."""
+    entry = zoo.entry(name)
+    random = np.random.default_rng(1)
+    crowd = [random.integers(0, 256, (*entry.preprocess.size, 3), np.uint8) for _ in range(64)]
+    with gpucnn.compile(zoo.create(name), (1, 3, 224, 224), device="cpu") as net:
+        kinds = {step.impl.name.split("/")[0] for step in net.plan(64).steps}
+        assert kinds & {"conv_winograd4", "conv_winograd2"}
+
+        def bits(batch_size, workers):
+            classifier = gpucnn.Classifier(net, preprocess=entry.preprocess, batch_size=batch_size, workers=workers, top=1000)
+            return [sorted((p.index, p.probability) for p in result.predictions) for result in classifier.predict(crowd)]
+
+        alone = bits(1, 1)
+        assert len({str(row) for row in alone}) == 64
+        for batch_size, workers in ((7, 2), (64, 1), (64, 2), ("auto", 4)):
+            assert bits(batch_size, workers) == alone, (batch_size, workers)

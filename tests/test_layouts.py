@@ -17,7 +17,7 @@ from moving import moved, reorders
 from truth import Planned, assert_true, draw_feeds, record, truth, verify
 
 from gpucnn import functional as F
-from gpucnn.backends.cuda.impls import CudaBackend
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.passes import (
     alias_buffers,
     assign_layouts,

@@ -26,9 +26,9 @@ import gpucnn
 from gpucnn import cli, device, nn, zoo
 from gpucnn import functional as F
 from gpucnn.backends.cuda import cublas, cupy_driver, probe, source
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.backends.cuda.conv import ConvIgemmMma
 from gpucnn.backends.cuda.cupy_driver import CupyDriver
-from gpucnn.backends.cuda.impls import CudaBackend
 from gpucnn.errors import DeviceError, GpucnnError, LimitError, ShapeError, UnsupportedError
 from gpucnn.ops import Pad
 from gpucnn.preprocess import Preprocess

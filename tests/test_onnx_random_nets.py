@@ -18,7 +18,7 @@ from shaken import by_references, shaken
 from truth import AlwaysLanes, Planned
 
 from gpucnn.backends.cpu import CpuBackend
-from gpucnn.backends.cuda.impls import CudaBackend
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.formats.onnx import read_onnx
 from gpucnn.from_onnx import model_from_onnx
 from gpucnn.graph import Graph

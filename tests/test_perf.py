@@ -23,7 +23,8 @@ from test_on_gpu import gpu as fake_gpu  # noqa: F401
 
 import gpucnn
 from gpucnn.backends.cuda import probe
-from gpucnn.backends.cuda.impls import IMPLS, CudaBackend
+from gpucnn.backends.cuda.backend import CudaBackend
+from gpucnn.backends.cuda.impls import IMPLS
 from gpucnn.backends.cuda.source import load_source
 
 PERF = Path(__file__).parent / "perf"

@@ -24,10 +24,10 @@ from harness import Harness
 from test_cuda_impls import SMALL, ways_of
 
 from gpucnn.backends.base import Impl
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.backends.cuda.depthwise import ConvDepthwiseDirect
 from gpucnn.backends.cuda.driver import Kernel
 from gpucnn.backends.cuda.global_pool import GlobalAvgPoolDirect
-from gpucnn.backends.cuda.impls import CudaBackend
 from gpucnn.backends.cuda.layout import CopyKernel
 from gpucnn.backends.cuda.norm import GroupNormKernel, LayerNormKernel
 from gpucnn.backends.cuda.pointwise import ActivationKernel, GLUKernel

@@ -23,7 +23,7 @@ from truth import Planned
 import gpucnn
 from gpucnn import nn
 from gpucnn.backends.cpu import CpuBackend
-from gpucnn.backends.cuda.impls import CudaBackend
+from gpucnn.backends.cuda.backend import CudaBackend
 from gpucnn.graph import Graph
 from gpucnn.passes import PASSES, PASSES_FLOAT16
 from gpucnn.spec import Spec

@@ -86,8 +86,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batches", type=numbers, default=[1, 16], help="comma-separated (1,16)")
     parser.add_argument("--threads", type=numbers, default=[1, 2], help="comma-separated (1,2)")
     parser.add_argument("--peers", type=lambda text: text.split(","), default=[], help=f"comma-separated, of {', '.join(PEERS)} (none)")
-    text = "print the README's table of files that --json wrote: the last file's ratios, and peers of the last that has them"
-    parser.add_argument("--table", type=Path, nargs="+", help=text)
+    parser.add_argument("--table", type=Path, nargs="+", help="print the README's table of files that --json wrote")
     parser.add_argument("--write", action="store_true", help="put the table into the README as well")
     parser.add_argument("--rounds", type=int, default=9, help="(9)")
     parser.add_argument("--seconds", type=float, default=0.5, help="a side in a round; one run at the least (0.5)")
@@ -117,7 +116,7 @@ BEGIN, END = "<!-- CPU table: made by tests/perf/cpu.py -->", "<!-- end of CPU t
 
 def table(records: list[dict[str, Any]]) -> str:
     """The README's: images/s of both and the median ratio, by model, batch and threads; and ratios to the peers."""
-    versions, machine = records[-1]["libraries"], records[-1]["machine"]
+    versions, machine = records[0]["libraries"], records[0]["machine"]
     (blas,) = versions["blas"][:1] or [{}]
     library = f"{blas.get('internal_api', 'BLAS')} {blas.get('version', '')}"
     intro = [
@@ -126,11 +125,7 @@ def table(records: list[dict[str, Any]]) -> str:
         "`python tests/perf/cpu.py FOLDER --peers torch,openvino,ncnn`, raw samples in `tests/perf/results/`):",
         "",
     ]
-    rows: dict[tuple[str, int, int], dict[str, Any]] = {}
-    for record in records:
-        for row in record["rows"]:
-            key = row["model"], row["batch"], row["threads"]
-            rows[key] = row | {"peers": row["peers"] or rows.get(key, row)["peers"]}
+    rows = {(row["model"], row["batch"], row["threads"]): row for record in records for row in record["rows"]}
     columns = [(16, 1), (16, 2), (1, 1), (1, 2)]
     head = ["| | " + " | ".join(f"batch {b}, {t} thread{'s' * (t > 1)}" for b, t in columns) + " |", "|---|" + "---|" * len(columns)]
     lines = list(head)

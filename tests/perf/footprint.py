@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from fresh import bytecode
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDES = {"gpucnn": "safetensors", "gpucnn of the .onnx": "onnx", "onnxruntime": "onnx"}
@@ -37,20 +37,20 @@ def main() -> None:
     if args.worker:
         print(json.dumps(work(args.folder, args.model, args.worker, args.batch)))
         return
-    with tempfile.TemporaryDirectory() as args.bytecode:
+    with bytecode():
         compare(args)
 
 
 def compare(args: argparse.Namespace) -> None:
     found: dict[str, Any] = {"model": args.model, "memory": {}, "start": {side: [] for side in SIDES}}
+    for side in SIDES:
+        start(args, side, 1)
     print(f"{args.model}: MB of memory over the interpreter's, after 1 and after 10 calls")
     for batch in (16, 64):
         for side in SIDES:
             once, often = start(args, side, batch)["memory"]
             found["memory"][f"{side}, batch {batch}"] = [once, often]
             print(f"  batch {batch:>3}  {side:<20}{once:>8.0f}{often:>8.0f}", flush=True)
-    for side in SIDES:
-        start(args, side, 1)
     for _ in range(args.rounds):
         for side in SIDES:
             found["start"][side].append(start(args, side, 1)["seconds"])
@@ -65,9 +65,7 @@ def compare(args: argparse.Namespace) -> None:
 def start(args: argparse.Namespace, side: str, batch: int) -> dict[str, Any]:
     command = [sys.executable, __file__, str(args.folder), "--model", args.model, "--worker", side, "--batch", str(batch)]
     begin = time.perf_counter()
-    # An installed package has its bytecode beside it, and so has ONNX Runtime's; a checkout need not, and may be told not to write any.
-    environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": args.bytecode}
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environ)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found | {"seconds": time.perf_counter() - begin}
 

@@ -75,7 +75,7 @@ def the_backend(device: str) -> Any:
     import cupy
 
     from gpucnn.backends.cuda import cupy_driver
-    from gpucnn.backends.cuda.impls import CudaBackend
+    from gpucnn.backends.cuda.backend import CudaBackend
 
     cupy.cuda.set_allocator(None)
     return CudaBackend(cupy_driver.CupyDriver(0))

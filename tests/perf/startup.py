@@ -8,17 +8,15 @@ Needs nothing but gpucnn's own dependencies. Nothing is asserted.
 from __future__ import annotations
 
 import argparse
-import atexit
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from statistics import median
 
-BYTECODE = tempfile.mkdtemp(prefix="gpucnn-bytecode-")
+from fresh import bytecode
+
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOGRAPHS = ROOT / "examples" / "images"
 IMPORT_TARGET, CLASSIFY_TARGET = 0.15, 2.0  # seconds
@@ -31,8 +29,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time import and the first classification.")
     parser.add_argument("--rounds", type=int, default=9, help="fresh interpreters for each line (9); classify gets a third")
     rounds = parser.parse_args().rounds
-    atexit.register(shutil.rmtree, BYTECODE)
+    with bytecode():
+        measure(rounds)
 
+
+def measure(rounds: int) -> None:
     statements = ("import numpy", "import gpucnn", "import gpucnn; gpucnn.load", "import gpucnn; gpucnn.Classifier")
     seconds: dict[str, list[float]] = {statement: [] for statement in statements}
     for i in range(rounds + 1):  # round 0 fills the disk cache and writes the bytecode
@@ -60,8 +61,7 @@ def main() -> None:
 
 def python(*arguments: str) -> str:
     """What a fresh interpreter prints; gpucnn comes from this checkout."""
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": BYTECODE}
-    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode: a checkout has to be let write it
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout
 

@@ -49,7 +49,6 @@ from ...ops import (
 )
 from ..base import Impl
 from .adaptive import AdaptiveAvgPoolDirect, AdaptiveMaxPoolDirect
-from .backend import CudaBackend
 from .conv import ConvIgemmMma, ConvIgemmSimt
 from .conv_transpose import ConvTransposePhases
 from .depthwise import ConvDepthwiseDirect
@@ -64,7 +63,7 @@ from .softmax import LogSoftmaxKernel, SoftmaxKernel
 from .stem import ConvStemMma, ConvStemSimt
 from .topk import TopKKernel
 
-__all__ = ["IMPLS", "CudaBackend"]
+__all__ = ["IMPLS"]
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
     Conv: (ConvDepthwiseDirect(), ConvStemMma(), ConvStemSimt(), ConvIgemmMma(), ConvIgemmSimt()),
