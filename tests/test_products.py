@@ -1,4 +1,4 @@
-"""Products in panels: the right numbers for every shape, none larger than BLAS takes as it lies, each image's rows among themselves."""
+"""Ways to multiply: the right numbers for every shape; panels no larger than BLAS takes as it lies; no image with bits of its own."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpucnn.backends.base import in_order
-from gpucnn.backends.cpu.products import PANELS, SMALL, WHOLE, has_small_kernels
+from gpucnn.backends.cpu import CpuBackend, products
+from gpucnn.backends.cpu.products import GUARDED, PANELS, SMALL, WHOLE, has_small_kernels, has_twelve_rows
+
+WAYS = {"whole": WHOLE, "panels": PANELS, "guarded": GUARDED}
 
 
 def multiply(way, x, matrices, images=1):
-    out = np.full((*x.shape[:-1], matrices.shape[-1]), np.nan, np.float32)
-    calls = way.calls(x, way.pack(matrices), matrices.shape[-1], out, images)
+    k = matrices.shape[-1]
+    out = np.full((*x.shape[:-1], way.columns(k)), np.nan, np.float32)
+    calls = way.calls(x, way.pack(matrices), k, out, images)
     in_order(calls)()
-    return out, calls
+    y = np.full((*x.shape[:-1], k), np.nan, np.float32)
+    for there, these in way.parts(k):
+        y[..., these] = out[..., there]
+    return y, calls
 
 
-@pytest.mark.parametrize("way", [WHOLE, PANELS], ids=["whole", "panels"])
-@given(st.integers(1, 3), st.integers(1, 70), st.integers(1, 600), st.integers(1, 200), st.booleans(), st.booleans())
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@given(st.integers(1, 3), st.integers(1, 70), st.integers(1, 600), st.integers(1, 700), st.booleans(), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_products(way, images, each, c, k, transposed, stacked):
     rng = np.random.default_rng(c)
@@ -60,9 +67,9 @@ def test_an_image_has_the_same_bits_at_every_place(each, c, k):
 def test_a_small_matrix_times_many_columns(m, k, columns):
     rng = np.random.default_rng(0)
     matrix, x = rng.standard_normal((m, k), np.float32), rng.standard_normal((k, columns), np.float32)
-    for way in (WHOLE, PANELS):
+    for way in WAYS.values():
         out = np.full((m, columns), np.nan, np.float32)
-        calls = way.wide(matrix, x, out)
+        calls = way.wide(matrix, x, out, 256)
         in_order(calls)()
         np.testing.assert_allclose(out, matrix @ x, rtol=1e-5, atol=1e-5)
         if way is PANELS:
@@ -70,8 +77,6 @@ def test_a_small_matrix_times_many_columns(m, k, columns):
 
 
 def test_where_panels_pay(monkeypatch):
-    from gpucnn.backends.cpu import products
-
     monkeypatch.setattr(products, "has_small_kernels", lambda: False)
     assert not PANELS.pays(64)
     monkeypatch.setattr(products, "has_small_kernels", lambda: True)
@@ -88,3 +93,38 @@ def test_equal_columns_have_equal_bits(m, c, k):
     x, column = rng.standard_normal((m, c), np.float32), rng.standard_normal((c, 1), np.float32)
     y, _ = multiply(PANELS, x, np.repeat(column, k, 1))
     np.testing.assert_array_equal(y.view(np.int32), np.repeat(y[:, :1], k, 1).view(np.int32))
+
+
+@pytest.mark.skipif(not has_twelve_rows(), reason="NumPy's BLAS has another kernel on this processor")
+@pytest.mark.parametrize(("each", "c", "k"), [(16, 256, 256), (49, 128, 128), (16, 512, 512), (49, 512, 2048), (17, 100, 90)])
+@pytest.mark.parametrize("images", [2, 4])
+def test_between_zeros_images_agree(each, c, k, images):
+    """It is found out for every shape, and comes out well for these; as a whole they do not agree."""
+    weight = np.random.default_rng(0).standard_normal((c, k), np.float32)
+    backend = CpuBackend()
+    with backend.session():
+        assert GUARDED.agree(backend, images, each, GUARDED.pack(weight), k)
+        assert not WHOLE.agree(backend, images, each, weight, k)
+
+
+def test_images_that_do_not_agree_are_found_out(monkeypatch):
+    """Also between zeros: a kernel whose fifth row of every six is another one's."""
+
+    def matmul(x, weight, out):
+        terms = x[:, :, None] * weight
+        out[:] = terms.cumsum(1, np.float32)[:, -1]
+        out[4::6] = terms[4::6, ::-1].cumsum(1, np.float32)[:, -1]
+        return out
+
+    weight = GUARDED.pack(np.random.default_rng(0).standard_normal((64, 33), np.float32))
+    assert GUARDED.agree(CpuBackend(), 1, 9, weight, 33)
+    monkeypatch.setattr(np, "matmul", matmul)
+    assert not GUARDED.agree(CpuBackend(), 4, 9, weight, 33)
+
+
+def test_where_zeros_pay(monkeypatch):
+    monkeypatch.setattr(products, "has_twelve_rows", lambda: False)
+    assert not GUARDED.pays(64, 16)
+    monkeypatch.setattr(products, "has_twelve_rows", lambda: True)
+    assert GUARDED.pays(64, 16)
+    assert not GUARDED.pays(64, 196)  # enough for a product

@@ -14,6 +14,7 @@ from truth import AlwaysLanes, record
 import gpucnn.functional as F
 from gpucnn import plan
 from gpucnn.backends.cpu import IMPLS, IMPLS_LATENCY, CpuBackend, direct
+from gpucnn.backends.cpu.products import GUARDED, PANELS, WHOLE
 from gpucnn.backends.cpu.winograd import MOST_ERROR, TRANSFORMS, ConvWinograd, expected_error
 from gpucnn.ops import Activation, Conv, Epilogue
 from gpucnn.spec import Spec
@@ -54,10 +55,10 @@ def layers(draw):
 
 
 @pytest.mark.parametrize("m", [2, 4])
-@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize(("lanes", "products"), [(1, WHOLE), (3, WHOLE), (1, PANELS), (1, GUARDED)])
 @given(layers(), st.integers(1, 70))
 @settings(max_examples=60, deadline=None)
-def test_every_geometry(m, lanes, layer, tiles):
+def test_every_geometry(m, lanes, products, layer, tiles):
     n, c, k, h, w, pads, epilogue, has_bias, has_residual, seed = layer
     rng = np.random.default_rng(seed)
     op = Conv((1, 1), pads, (1, 1), 1, epilogue)
@@ -66,7 +67,8 @@ def test_every_geometry(m, lanes, layer, tiles):
     shape = op.infer(Spec(x.shape, x.dtype), Spec(weight.shape, x.dtype))[0].shape
     residual = rng.standard_normal(shape, np.float32) if has_residual else None
     backend = AlwaysLanes(lanes=lanes) if lanes > 1 else CpuBackend()
-    y = convolve(op, (x, weight, bias, residual), ConvWinograd(m, 1, tiles), backend)
+    backend.places_agree = backend.columns_agree = lambda *given: True  # whether the bits are: blocks of several images are tried
+    y = convolve(op, (x, weight, bias, residual), ConvWinograd(m, 1, tiles, products), backend)
     backend.close()
     assert_close(op, (y,), (x, weight, bias, residual), tile=m)
 

@@ -82,7 +82,7 @@ from .pointwise import (
     WhereCopy,
 )
 from .pool import AvgPoolLines, LpPoolLines, MaxPoolLines, MinPoolLines
-from .products import PANELS, WHOLE
+from .products import GUARDED, PANELS, WHOLE, Whole
 from .quantize import DequantizePieces, QuantizePieces
 from .reduce import ReduceSquares, ReduceUfunc
 from .resize import ResizeLines
@@ -93,20 +93,20 @@ from .winograd import ConvWinograd
 __all__ = ["IMPLS", "IMPLS_LATENCY", "IMPLS_THROUGHPUT", "CpuBackend", "direct"]
 
 
-def _convolutions(least: int) -> tuple[Impl, ...]:
-    """For one core. In panels where that pays; tiles from so many on, because four times the weights want to meet some."""
+def _convolutions(least: int, ways: tuple[Whole, ...]) -> tuple[Impl, ...]:
+    """For one core. Products in the way that pays; tiles from so many on, because four times the weights want to meet some."""
     return (
-        *(ConvPointwise(products) for products in (PANELS, WHOLE)),
+        *(ConvPointwise(products) for products in ways),
         ConvDepthwise(),
         *(ConvPhases(products) for products in (PANELS, WHOLE)),
-        *(ConvWinograd(m, least, 64, products) for m in (4, 2) for products in (PANELS, WHOLE)),
-        *(ConvIm2col(products) for products in (PANELS, WHOLE)),
+        *(ConvWinograd(m, least, 256 if products is GUARDED else 64, products) for m in (4, 2) for products in ways),
+        *(ConvIm2col(products) for products in ways),
         ConvVolume(),
     )
 
 
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
-    Conv: _convolutions(16),
+    Conv: _convolutions(16, (PANELS, GUARDED, WHOLE)),
     ConvTranspose: (ConvTransposeGemm(),),
     Linear: (LinearGemm(),),
     MatMul: (MatMulBlas(),),
@@ -160,7 +160,7 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
 IMPLS_THROUGHPUT: dict[type[Op], tuple[Impl, ...]] = {**IMPLS, Linear: (LinearGemv(), LinearGemm())}
 """For a few images at once, on one core."""
 
-IMPLS_LATENCY: dict[type[Op], tuple[Impl, ...]] = {**IMPLS_THROUGHPUT, Conv: _convolutions(36)}
+IMPLS_LATENCY: dict[type[Op], tuple[Impl, ...]] = {**IMPLS_THROUGHPUT, Conv: _convolutions(36, (PANELS, WHOLE))}
 """For one image on all cores."""
 
 

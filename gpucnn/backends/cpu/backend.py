@@ -22,6 +22,8 @@ from .threads import blas_threads
 
 __all__ = ["CpuBackend", "Scratch"]
 
+Together = Callable[[Array, Array], Array]
+
 _TELLING = 1e30  # weights up to here give finite products
 _LINE = 64  # bytes of a cache line
 _LESS = "use smaller batches, or smaller images"
@@ -137,14 +139,15 @@ class CpuBackend:
         lanes = [in_order([call for task in tasks[i::parts] for call in task]) for i in range(min(parts, len(tasks)))]
         return partial(self._workers.run, lanes)
 
-    def places_agree(self, images: int, rows: int, weight: Array) -> bool:
+    def places_agree(self, images: int, rows: int, weight: Array, way: str = "", together: Together | None = None) -> bool:
         """Whether a product of ``images·rows`` rows gives an image the same bits at every place in it.
 
         BLAS chooses kernels by shape and treats the last rows and columns of a matrix differently; whether the bits then differ is a
         property of the library and the shape. It is found out by multiplying the same rows at every place, once a shape. A sum in
         another order often comes out the same: so sixteen of them are looked at, even where the last column is one alone.
+        ``together`` does so where it is done in a ``way`` of its own, and returns (images, rows, columns); else one product does.
         """
-        key = (images, rows, *weight.shape, weight.strides[0] > weight.strides[1])
+        key = (way, images, rows, *weight.shape, weight.strides[0] > weight.strides[1])
         if key not in self._agreed:
             last = weight[:, -16:]
             zeros = 2 * np.count_nonzero(last, axis=0).min(initial=len(last)) < len(last)
@@ -152,19 +155,22 @@ class CpuBackend:
                 plain = (np.abs(weight) < _TELLING) & (weight != 0)
                 weight = np.where(plain, weight, np.random.default_rng(0).standard_normal(weight.shape[1], np.float32))
             draws = range(16 // gcd(weight.shape[1], 16))
-            self._agreed[key] = all(_agree(images, rows, weight, np.random.default_rng(i)) for i in draws)
+            together = together or (lambda one, weight: np.matmul(np.tile(one, (images, 1)), weight))
+            ones = (np.random.default_rng(i).standard_normal((rows, len(weight)), np.float32) for i in draws)
+            with self.session():  # of its one thread: more of them cut a product in places of their own
+                self._agreed[key] = all(_alike(images, together(one, weight)) for one in ones)
         return self._agreed[key]
 
-    def columns_agree(self, images: int, columns: int, shape: tuple[int, int], products: Callable[..., list[Call]]) -> bool:
-        """As ``places_agree``, for products of a matrix of this shape with ``images`` times so many columns, side by side."""
-        key = ("columns", images, columns, *shape, products)
+    def columns_agree(self, images: int, rows: int, each: int, shape: tuple[int, int], products: Callable[..., list[Call]]) -> bool:
+        """As ``places_agree``, for products of a matrix of this shape with ``images`` times ``rows · each`` columns, side by side."""
+        key, columns = ("columns", images, rows, each, *shape, products), rows * each
         if key not in self._agreed:
             rng = np.random.default_rng(0)
             matrix, one = rng.standard_normal(shape, np.float32), rng.standard_normal((shape[1], columns), np.float32)
             y = np.empty((len(matrix), images * columns), np.float32)
-            in_order(products(matrix, np.tile(one, (1, images)), y))()
-            parts = y.reshape(-1, images, columns).view(np.int32)
-            self._agreed[key] = bool((parts == parts[:, :1]).all())
+            with self.session():
+                in_order(products(matrix, np.tile(one, (1, images)), y, each))()
+            self._agreed[key] = _alike(images, y.reshape(-1, images, columns).swapaxes(0, 1))
         return self._agreed[key]
 
     def sequence(self, calls: Sequence[tuple[Call, bool]]) -> Call:
@@ -182,10 +188,10 @@ class CpuBackend:
         self._workers.close()
 
 
-def _agree(images: int, rows: int, weight: Array, rng: np.random.Generator) -> bool:
-    one = rng.standard_normal((rows, len(weight)), np.float32)
-    y = np.matmul(np.tile(one, (images, 1)), weight).reshape(images, -1).view(np.int32)
-    return bool((y == y[:1]).all())
+def _alike(images: int, y: Array) -> bool:
+    """Whether all parts along the first axis have the same bits."""
+    parts = np.ascontiguousarray(y).reshape(images, -1).view(np.int32)
+    return bool((parts == parts[:1]).all())
 
 
 class Scratch:

@@ -11,7 +11,20 @@ from ...spec import Array, Spec
 from ..base import Call, Impl, Packed
 from ..unit_axis import takes_lines
 from .backend import CpuBackend, Scratch, rows_of
-from .conv_common import SLACK, Shape, finish_block, four, frame_of, is_float32_2d, lines_in, nhwc, repack, sums_in
+from .conv_common import (
+    SLACK,
+    Shape,
+    finish_block,
+    finish_runs,
+    four,
+    frame_of,
+    interleaved,
+    is_float32_2d,
+    lines_in,
+    nhwc,
+    repack,
+    sums_in,
+)
 from .epilogue import room
 from .gemm import TARGET, TARGETS, blocks, group_size
 from .kinds import copy
@@ -23,7 +36,20 @@ __all__ = ["ConvIm2col", "ConvPointwise"]
 def _group(backend: CpuBackend, products: Whole, n: int, p: int, q: int, weight: Array, k: int, target: int) -> int:
     """Images in a block: several where one has few rows, if the bits allow it."""
     group = group_size(n, p, q, k, target)
-    return group if group == 1 or products.by_image or backend.places_agree(group, p * q, weight) else 1
+    return group if products.agree(backend, group, p * q, weight, k) else 1
+
+
+def _multiplied(
+    op: Conv, products: Whole, rows: Array, weight: Array, bias: Any, residual: Any, out: Array, scratch: Scratch
+) -> list[Call]:
+    """A product, straight into the output where it has no gaps, and the epilogue."""
+    images, k = out.shape[0], out.shape[-1]
+    target = None if products.interleaved else sums_in(op, bias, out)
+    acc = scratch.take(len(rows), products.columns(k)) if target is None else target
+    finished = finish_runs(op, products, acc, bias, residual, out, scratch) if products.interleaved else (
+        finish_block(op, acc, bias, residual, out, scratch)
+    )  # fmt: skip
+    return [*products.calls(rows, weight, k, acc, images), *finished]
 
 
 @takes_lines
@@ -47,14 +73,14 @@ class ConvPointwise(Impl):
 
     def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """What its products say."""
-        return self.products.pays(x.shape[1])
+        return self.products.pays(x.shape[1], prod(op.infer(x, weight, *rest)[0].shape[2:]))
 
     def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of a block: the pixels that a stride leaves, and the sums where the output has gaps."""
         n, k, p, q = op.infer(x, weight, *rest)[0].shape
         groups = {1, group_size(n, p, q, k, self.target)} if n else ()
         sizes = [max(map(lines_in, blocks(n, p, q, k, group, target=self.target))) for group in groups] or [0]
-        return 4 * max(sizes) * q * (x.shape[1] + k) + room(op.epilogue) + SLACK
+        return 4 * max(sizes) * q * (x.shape[1] + self.products.columns(k)) + room(op.epilogue) + SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
         """Weight as (c, k), or its panels."""
@@ -74,15 +100,12 @@ class ConvPointwise(Impl):
             scratch, m = Scratch(workspace[len(tasks) % parts]), (n1 - n0) * (p1 - p0) * q
             xb, ob = x_npqc[n0:n1, p0:p1], out_npqk[n0:n1, p0:p1]
             calls: list[Call] = []
-            rows = rows_of(xb)
+            rows = rows_of(xb) if n1 - n0 == 1 or not self.products.interleaved else None
             if rows is None:
                 rows = scratch.take(m, c)
-                calls.append(copy(rows.reshape(xb.shape), xb))
-            target = sums_in(op, bias, ob)
-            acc = scratch.take(m, k) if target is None else target
-            calls += self.products.calls(rows, weight, k, acc, n1 - n0)
+                calls.append(copy(interleaved(rows, xb) if self.products.interleaved else rows.reshape(xb.shape), xb))
             rb = None if residual is None else nhwc(residual)[n0:n1, p0:p1]
-            tasks.append(calls + finish_block(op, acc, bias, rb, ob, scratch))
+            tasks.append(calls + _multiplied(op, self.products, rows, weight, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)
 
 
@@ -101,12 +124,12 @@ class ConvIm2col(Impl):
         return [ConvIm2col(self.products, target) for target in TARGETS if target != self.target]
 
     def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
-        """All kernels, strides, paddings, dilations and groups."""
-        return is_float32_2d(x)
+        """All kernels, strides, paddings, dilations; and groups, unless images are interleaved."""
+        return is_float32_2d(x) and (op.groups == 1 or not self.products.interleaved)
 
     def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """What its products say."""
-        return self.products.pays(prod(weight.shape[1:]))
+        return self.products.pays(prod(weight.shape[1:]), prod(op.infer(x, weight, *rest)[0].shape[2:]))
 
     def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of the largest block: the padded input, the patches, the sums."""
@@ -117,7 +140,7 @@ class ConvIm2col(Impl):
         for group in {1, group_size(n, p, q, k // op.groups, self.target)} if n else ():
             for block in blocks(n, p, q, k, group, target=self.target):
                 m = lines_in(block) * q
-                largest = max(largest, frame.elements(block) + m * (r * s * c // op.groups + k))
+                largest = max(largest, frame.elements(block) + m * (r * s * c // op.groups + self.products.columns(k)))
         return 4 * largest + room(op.epilogue) + SLACK
 
     def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
@@ -143,13 +166,17 @@ class ConvIm2col(Impl):
             scratch, m = Scratch(workspace[len(tasks) % parts]), lines_in(block) * q
             ob = out_npqk[n0:n1, p0:p1]
             source, calls = frame.source(scratch, block)
-            columns = scratch.take(m, r * s * c)
+            columns, rb = scratch.take(m, r * s * c), None if residual is None else nhwc(residual)[n0:n1, p0:p1]
+            if self.products.interleaved:
+                patches = frame.windows(source, p1 - p0)
+                calls.append(copy(interleaved(columns.reshape(m, r, s, c), patches), patches))
+                tasks.append(calls + _multiplied(op, self.products, columns, matrices[0], bias, rb, ob, scratch))
+                continue
             target = sums_in(op, bias, ob)
             acc = scratch.take(m, k) if target is None else target
             for i in range(g):
                 patches = frame.windows(source[..., i * c : (i + 1) * c], p1 - p0)
                 calls.append(copy(columns.reshape(patches.shape), patches))
                 calls += self.products.calls(columns, matrices[i], per, acc[:, i * per : (i + 1) * per], n1 - n0)
-            rb = None if residual is None else nhwc(residual)[n0:n1, p0:p1]
             tasks.append(calls + finish_block(op, acc, bias, rb, ob, scratch))
         return backend.schedule(tasks, parts)

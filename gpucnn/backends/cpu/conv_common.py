@@ -14,8 +14,22 @@ from .backend import Scratch, rows_of
 from .epilogue import finish, room
 from .frame import Frame
 from .gemm import Block
+from .products import Whole
 
-__all__ = ["SLACK", "Shape", "finish_block", "four", "frame_of", "is_float32_2d", "lines_in", "nhwc", "repack", "sums_in"]
+__all__ = [
+    "SLACK",
+    "Shape",
+    "finish_block",
+    "finish_runs",
+    "four",
+    "frame_of",
+    "interleaved",
+    "is_float32_2d",
+    "lines_in",
+    "nhwc",
+    "repack",
+    "sums_in",
+]
 
 SLACK = 4 * 64  # bytes that alignment may cost the few arrays of a scratch
 
@@ -53,6 +67,24 @@ def finish_block(op: Conv, acc: Array, bias: Array | None, residual: Array | Non
     if target is not None and (residual is None or addend is not None):
         return finish(op.epilogue, acc, bias, addend, target, scratch.bytes(room(op.epilogue)))
     return finish(op.epilogue, acc.reshape(out.shape), bias, residual, out, scratch.bytes(room(op.epilogue)))
+
+
+def interleaved(rows: Array, block: Array) -> Array:
+    """Rows (m, …), of which the first of all images come first, as (images, lines, columns, …) like a block."""
+    n, p, q = block.shape[:3]
+    return np.moveaxis(rows.reshape(p, q, n, *rows.shape[1:]), 2, 0)
+
+
+def finish_runs(
+    op: Conv, products: Whole, sums: Array, bias: Array | None, residual: Array | None, out: Array, scratch: Scratch
+) -> list[Call]:
+    """The epilogue of interleaved images, whose sums lie where ``products`` left them."""
+    memory, tiles = scratch.bytes(room(op.epilogue)), interleaved(sums, out)
+    calls = []
+    for there, these in products.parts(out.shape[-1]):
+        added = None if residual is None else residual[..., these]
+        calls += finish(op.epilogue, tiles[..., there], None if bias is None else bias[these], added, out[..., these], memory)
+    return calls
 
 
 def lines_in(block: Block) -> int:

@@ -1,8 +1,8 @@
-"""Products with a matrix of weights: as a whole, or in panels that OpenBLAS multiplies as they lie."""
+"""Products with a matrix of weights: as a whole, in panels that OpenBLAS multiplies as they lie, or between columns of zeros."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,28 +10,41 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ...spec import Array
-from ..base import Call
+from ..base import Call, in_order
+from .backend import CpuBackend
 from .kinds import product, transform
 from .threads import blas_threads
 
-__all__ = ["PANELS", "WHOLE", "Panels", "Whole", "has_small_kernels"]
+__all__ = ["GUARDED", "PANELS", "WHOLE", "Guarded", "Panels", "Whole", "has_small_kernels"]
 
 SMALL = 10**6
 """Multiplications up to which OpenBLAS takes matrices as they lie, where it has kernels for that. Larger ones it packs first: weights
 anew in every call, and the fewer rows they meet, the greater the part of the work that packing is."""
 
-_ARCHITECTURES = ("skylakex", "cooperlake", "sapphirerapids")  # those that it has them for: with AVX-512, AMD's too
+_SMALL_KERNELS = ("skylakex", "cooperlake", "sapphirerapids")  # architectures that it has them for: with AVX-512, AMD's too
+_TWELVE_ROWS = ("haswell", "zen")  # architectures whose kernel takes twelve rows of x at once: with AVX2 and no more
 _STEP = 16  # columns that a register of AVX-512 holds: a panel is some of those wide
 _ROWS = 6  # rows that a kernel takes at once: chunks are multiples of it
 _WIDEST, _DEEP = 64, 1024  # with more rows of weights than this a panel has 16 columns, so that enough rows of x fit
+_GUARD = 8  # columns that a register of AVX2 holds
+_FEW = 64  # rows of an image: with more of them, those of one image are enough for a product
+_BETWEEN = 304  # columns between two guards: with those no more than 320, which that kernel's BLAS takes at once
+
+
+def _is_openblas_for(architectures: Sequence[str]) -> bool:
+    return any(lib.internal_api == "openblas" and str(lib.architecture).lower() in architectures for lib in blas_threads().libraries)
 
 
 @lru_cache(maxsize=1)
 def has_small_kernels() -> bool:
     """Whether the BLAS of NumPy is an OpenBLAS that multiplies small matrices as they lie, and this processor one that it does so on."""
-    return any(
-        lib.internal_api == "openblas" and str(lib.architecture).lower() in _ARCHITECTURES for lib in blas_threads().libraries
-    )
+    return _is_openblas_for(_SMALL_KERNELS)
+
+
+@lru_cache(maxsize=1)
+def has_twelve_rows() -> bool:
+    """Whether the BLAS of NumPy is an OpenBLAS whose kernel takes twelve rows at once."""
+    return _is_openblas_for(_TWELVE_ROWS)
 
 
 class Whole:
@@ -41,15 +54,34 @@ class Whole:
     ----------
     suffix, numerics : str
         What it adds to an impl's.
-    by_image : bool
-        Whether the rows of each image are in products of their own, and so have the same bits wherever the image lies.
+    interleaved : bool
+        Whether the first rows of all images of a block are to come first, then the second ones, and so on.
     """
 
-    suffix, numerics, by_image = "", "", False
+    suffix, numerics, interleaved = "", "", False
 
-    def pays(self, c: int) -> bool:
-        """Whether it is a good guess for c rows of weights."""
+    def pays(self, c: int, rows: int = 0) -> bool:
+        """Whether it is a good guess for c rows of weights, and so many rows of x an image."""
         return True
+
+    def agree(self, backend: CpuBackend, images: int, rows: int, weight: Array, k: int) -> bool:
+        """Whether each of the images in a block has the same bits wherever it lies; ``weight`` is packed."""
+        return images == 1 or backend.places_agree(images, rows, weight)
+
+    def columns(self, k: int) -> int:
+        """Columns that ``calls`` needs for k of results."""
+        return k
+
+    def parts(self, k: int) -> list[tuple[slice, slice]]:
+        """Where results lie in those columns: there, and which of the k they are."""
+        return [(slice(k), slice(k))]
+
+    def row(self, numbers: Array) -> Array:
+        """K numbers where results lie."""
+        row = np.zeros(self.columns(len(numbers)), np.float32)
+        for there, these in self.parts(len(numbers)):
+            row[there] = numbers[these]
+        return row
 
     def pack(self, matrices: Array) -> Array:
         """Matrices (…, c, k) as they are."""
@@ -63,11 +95,11 @@ class Whole:
         return packed
 
     def calls(self, x: Array, matrices: Array, k: int, out: Array, images: int = 1) -> list[Call]:
-        """Calls that multiply (…, m, c) by packed (…, c, k) into ``out`` (…, m, k)."""
+        """Calls that multiply (…, m, c) by packed (…, c, k) into ``out`` (…, m, columns)."""
         return [product(x, matrices, out)]
 
-    def wide(self, matrix: Array, x: Array, out: Array) -> list[Call]:
-        """Calls that multiply a small matrix by one of many columns."""
+    def wide(self, matrix: Array, x: Array, out: Array, each: int) -> list[Call]:
+        """Calls that multiply a small matrix by one of many columns, of which ``each`` belong to a tile."""
         return [transform(matrix, x, out)]
 
 
@@ -81,11 +113,15 @@ class Panels(Whole):
     by this, and at 87 to 103 whole.
     """
 
-    suffix, numerics, by_image = "/panels", ", in panels", True
+    suffix, numerics = "/panels", ", in panels"
 
-    def pays(self, c: int) -> bool:
+    def pays(self, c: int, rows: int = 0) -> bool:
         """Where BLAS has kernels for small products, and they take a dozen rows of x."""
         return has_small_kernels() and c * _STEP * 12 <= SMALL
+
+    def agree(self, backend: CpuBackend, images: int, rows: int, weight: Array, k: int) -> bool:
+        """Always: the rows of each image are in products of their own."""
+        return True
 
     def pack(self, matrices: Array) -> Array:
         """Matrices (…, c, k) as (…, numbers): panel after panel, and the last columns."""
@@ -121,21 +157,88 @@ class Panels(Whole):
                     calls.append(product(xs, panels[..., None, None, :, :, :], ys))
         return calls
 
-    def wide(self, matrix: Array, x: Array, out: Array) -> list[Call]:
+    def wide(self, matrix: Array, x: Array, out: Array, each: int) -> list[Call]:
         """As a batch of small products, and the columns that are left."""
-        (m, k), columns = matrix.shape, x.shape[1]
-        step = max(SMALL // (m * k) // 256, 1) * 256
-        count = columns // step
-        calls = []
-        if count:
-            batch = (as_strided(a, (count, len(a), step), (step * a.itemsize, *a.strides)) for a in (x, out))
-            calls.append(transform(matrix, *batch))
-        if count * step < columns:
-            calls.append(transform(matrix, x[:, count * step :], out[:, count * step :]))
-        return calls
+        m, k = matrix.shape
+        return _batch(matrix, x, out, max(SMALL // (m * k) // 256, 1) * 256)
 
 
 PANELS = Panels()
+
+
+class Guarded(Whole):
+    """The products of several images in one, in which no image has bits of its own: between columns of zeros, with images interleaved.
+
+    That kernel of OpenBLAS's takes twelve rows at once, and what is left by four, two or one, whose sums have another order. Of the twelve
+    the last six sum the first and the last eight columns of a matrix in another order than the first six. With four images interleaved
+    none of these borders lies between two of them, but that of the six; and the columns that it is seen in are zeros, which nobody reads.
+    Products for each image would read all weights for the 16 rows that Winograd's tiles of 14×14 pixels make: 25 GFLOP/s, with these 50.
+    """
+
+    suffix, numerics, interleaved = "/guarded", ", between zeros", True
+
+    def pays(self, c: int, rows: int = 0) -> bool:
+        """Where BLAS has such a kernel, and an image has few rows."""
+        return has_twelve_rows() and 0 < rows <= _FEW
+
+    def agree(self, backend: CpuBackend, images: int, rows: int, weight: Array, k: int) -> bool:
+        """What the kernel really does is found out."""
+
+        def together(one: Array, weight: Array) -> Array:
+            y = np.empty((images * len(one), weight.shape[1]), np.float32)
+            in_order(self.calls(np.repeat(one, images, 0), weight, k, y))()
+            return np.concatenate([y[:, there] for there, _ in self.parts(k)], 1).reshape(len(one), images, k).swapaxes(0, 1)
+
+        return images == 1 or backend.places_agree(images, rows, weight, self.suffix, together)
+
+    def columns(self, k: int) -> int:
+        """Zeros, and behind each run of results zeros."""
+        last: int = self.parts(k)[-1][0].stop
+        return -(-last // _GUARD) * _GUARD + _GUARD
+
+    def parts(self, k: int) -> list[tuple[slice, slice]]:
+        """Even runs of results."""
+        count = -(-k // _BETWEEN)
+        width = -(-k // count // _GUARD) * _GUARD
+        return [(slice(at + (i + 1) * _GUARD, min(at + width, k) + (i + 1) * _GUARD), slice(at, min(at + width, k)))
+                for i, at in enumerate(range(0, k, width))]  # fmt: skip
+
+    def pack(self, matrices: Array) -> Array:
+        """Matrices (…, c, k) as (…, c, columns)."""
+        return self.pack_rows(matrices.shape, [(0, matrices)])
+
+    def pack_rows(self, shape: tuple[int, ...], parts: Iterable[tuple[int, Array]]) -> Array:
+        """As ``Whole.pack_rows``, with the zeros."""
+        *lead, c, k = shape
+        packed = np.zeros((*lead, c, self.columns(k)), np.float32)
+        for at, rows in parts:
+            for there, these in self.parts(k):
+                packed[..., at : at + rows.shape[-2], there] = rows[..., these]
+        return packed
+
+    def calls(self, x: Array, matrices: Array, k: int, out: Array, images: int = 1) -> list[Call]:
+        """A product for each run of results and the zeros around it."""
+        around = [slice(there.start - _GUARD, -(-there.stop // _GUARD) * _GUARD + _GUARD) for there, _ in self.parts(k)]
+        return [product(x, matrices[..., columns], out[..., columns]) for columns in around]
+
+    def wide(self, matrix: Array, x: Array, out: Array, each: int) -> list[Call]:
+        """A product for each tile."""
+        return _batch(matrix, x, out, each)
+
+
+GUARDED = Guarded()
+
+
+def _batch(matrix: Array, x: Array, out: Array, step: int) -> list[Call]:
+    """Calls that multiply by so many columns at once, and by those that are left."""
+    columns, calls = x.shape[1], []
+    count = columns // step
+    if count:
+        batch = (as_strided(a, (count, len(a), step), (step * a.itemsize, *a.strides)) for a in (x, out))
+        calls.append(transform(matrix, *batch))
+    if count * step < columns:
+        calls.append(transform(matrix, x[:, count * step :], out[:, count * step :]))
+    return calls
 
 
 def _width(c: int, k: int) -> tuple[int, int, int]:

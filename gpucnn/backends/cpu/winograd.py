@@ -132,7 +132,7 @@ class ConvWinograd(Impl):
     def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """Enough channels that the products outweigh the transforms, and enough tiles."""
         tiles = prod(self._tiles(*op.infer(x, weight, *rest)[0].shape[2:]))
-        return min(weight.shape[:2]) >= _CHANNELS and tiles >= self.least and self.products.pays(x.shape[1])
+        return min(weight.shape[:2]) >= _CHANNELS and tiles >= self.least and self.products.pays(x.shape[1], tiles)
 
     def _tiles(self, p: int, q: int) -> tuple[int, int]:
         """Tiles down and across an image."""
@@ -155,10 +155,12 @@ class ConvWinograd(Impl):
 
     def _agree(self, backend: CpuBackend, group: int, p: int, q: int, c: int, k: int, u: Array, back: Array) -> bool:
         """Whether an image has the same bits at every place in a block of so many."""
-        each, a = prod(self._tiles(p, q)), (self.m + 2) ** 2
-        wide = self.products.wide
-        transforms = backend.columns_agree(group, each * c, (a, a), wide) and backend.columns_agree(group, each * k, back.shape, wide)
-        return transforms and (self.products.by_image or backend.places_agree(group, each, u[0]))
+        each, a, products = prod(self._tiles(p, q)), (self.m + 2) ** 2, self.products
+        transforms = products.interleaved or (  # then they are products for each tile
+            backend.columns_agree(group, each, c, (a, a), products.wide)
+            and backend.columns_agree(group, each, products.columns(k), back.shape, products.wide)
+        )
+        return transforms and products.agree(backend, group, each, u[0], k)
 
     def _frame(self, op: Conv, x: Any, q: int) -> Frame:
         """The input under whole tiles, which may lie beyond its end."""
@@ -168,10 +170,10 @@ class ConvWinograd(Impl):
     def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of the largest block: the padded input, and twice the tiles, or their results."""
         (n, k, p, q), c, m = op.infer(x, weight, *rest)[0].shape, x.shape[1], self.m
-        frame, a, largest = self._frame(op, Shape(x.shape), q), (m + 2) ** 2, 0
+        frame, a, largest, columns = self._frame(op, Shape(x.shape), q), (m + 2) ** 2, 0, self.products.columns(k)
         for group in {1, self._group(n, p, q)} if n else ():
             for block in self._blocks(n, p, q, group):
-                both = max(a * c, (a + 1) * k) + max(a * c, m * m * k)
+                both = max(a * c, (a + 1) * columns) + max(a * c, m * m * columns)
                 n0, n1, p0, p1 = block.lines(m)
                 lines = n0, n1, p0, min(p1 + m, max(p, p1))  # shares of workers need not begin with a line of tiles
                 largest = max(largest, frame.elements(lines) + block.tiles * both)
@@ -197,11 +199,12 @@ class ConvWinograd(Impl):
         x, u, bias, residual = four(inputs)
         out = nhwc(outputs[0])
         (n, p, q, k), c, m = out.shape, x.shape[1], self.m
-        a = (m + 2) ** 2
+        a, columns = (m + 2) ** 2, self.products.columns(k)
         t = TRANSFORMS[m]
         forth, back = (np.kron(one, one).astype(np.float32) for one in (t.input, t.output))
         if bias is not None:  # it is one more place of a tile
             back = np.hstack([back, np.ones((m * m, 1), np.float32)])
+            bias = self.products.row(bias)
         frame = self._frame(op, x, q)
         parts = backend.lanes_for(2 * n * p * q * k * c * 9)
         tasks: list[list[Call]] = []
@@ -210,40 +213,48 @@ class ConvWinograd(Impl):
         for block in self._blocks(n, p, q, group, parts):
             scratch, count, (n0, n1) = Scratch(workspace[len(tasks) % parts]), block.tiles, block[:2]
             source, calls = frame.source(scratch, block.lines(m))
-            first, second = scratch.take(count * max(a * c, (a + 1) * k)), scratch.take(count * max(a * c, m * m * k))
+            first, second = scratch.take(count * max(a * c, (a + 1) * columns)), scratch.take(count * max(a * c, m * m * columns))
             d, v = (memory[: a * count * c].reshape(m + 2, m + 2, count, c) for memory in (first, second))
             top = block.first // block.across
             for part in block.rectangles():
                 pixels = _tiled(source[:, (part.line - top) * m :, part.column * m :], m, (m + 2, m + 2), part)
-                calls.append(copy(d[:, :, part.places].reshape(pixels.shape), pixels))
-            calls += self.products.wide(forth, d.reshape(a, -1), v.reshape(a, -1))
-            sums = first[: len(back[0]) * count * k].reshape(-1, count, k)
+                calls.append(copy(self._of(d, block, part), pixels))
+            calls += self.products.wide(forth, d.reshape(a, -1), v.reshape(a, -1), c)
+            sums = first[: len(back[0]) * count * columns].reshape(-1, count, columns)
             calls += self.products.calls(v.reshape(a, count, c), u, k, sums[:a], n1 - n0)
             if bias is not None:
                 calls.append(copy(sums[a], bias))
-            y = second[: m * m * count * k].reshape(m, m, count, k)
-            calls += self.products.wide(back, sums.reshape(-1, count * k), y.reshape(m * m, -1))
+            y = second[: m * m * count * columns].reshape(m, m, count, columns)
+            calls += self.products.wide(back, sums.reshape(-1, count * columns), y.reshape(m * m, -1), columns)
             tasks.append(calls + self._scatter(op, y, residual, out, block, scratch))
         return backend.schedule(tasks, parts)
+
+    def _of(self, tiles: Array, block: _Block, part: _Part) -> Array:
+        """View (…, images, lines, columns, c) of the tiles of a part."""
+        images, shape = block.n1 - block.n0, (*tiles.shape[:2], part.lines, part.columns, tiles.shape[-1])
+        if not self.products.interleaved:
+            return tiles[:, :, part.places].reshape(*shape[:2], images, *shape[2:])
+        return np.moveaxis(tiles[:, :, part.places].reshape(*shape[:4], images, shape[4]), 4, 2)
 
     def _scatter(self, op: Conv, y: Array, residual: Any, out: Array, block: _Block, scratch: Scratch) -> list[Call]:
         """Epilogue, and the results of each tile to their place; of the last tiles only what lies inside."""
         m, (_, p, q, k) = self.m, out.shape
-        memory, rows = scratch.bytes(room(op.epilogue)), y.reshape(-1, k)
-        places: list[tuple[Array, Callable[[Array], Array]]] = []
+        memory, rows = scratch.bytes(room(op.epilogue)), y.reshape(-1, y.shape[-1])
+        places: list[tuple[Array, Callable[[Array], Array], slice]] = []
         for part in block.rectangles():
-            tiles = y[:, :, part.places].reshape(m, m, -1, part.lines, part.columns, k)
+            tiles = self._of(y, block, part)
             for i0, i1, lines in _inside(p - part.line * m, m, part.lines):
                 for j0, j1, columns in _inside(q - part.column * m, m, part.columns):
                     inner = part._replace(lines=lines, columns=columns)
                     corner, size = (part.line * m + i0, part.column * m + j0), (i1 - i0, j1 - j0)
                     there = partial(_results, block=block, corner=corner, m=m, size=size, part=inner)
-                    places.append((tiles[i0:i1, j0:j1, :, :lines, :columns], there))
+                    inside = tiles[i0:i1, j0:j1, :, :lines, :columns]
+                    places += [(inside[..., run], there, channels) for run, channels in self.products.parts(k)]
         calls = finish(Epilogue(op.epilogue.pre), rows, None, None, rows, memory)
         if residual is not None:
-            calls += [add(part, there(nhwc(residual))) for part, there in places]
+            calls += [add(part, there(nhwc(residual))[..., channels]) for part, there, channels in places]
         calls += finish(Epilogue(None, op.epilogue.post), rows, None, None, rows, memory)
-        return calls + [copy(there(out), part) for part, there in places]
+        return calls + [copy(there(out)[..., channels], part) for part, there, channels in places]
 
 
 class _Part(NamedTuple):
