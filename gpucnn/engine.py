@@ -12,10 +12,11 @@ import numpy as np
 
 from .backends.base import Backend
 from .backends.cpu import IMPLS_LATENCY, IMPLS_THROUGHPUT, CpuBackend, direct
+from .backends.cpu.threads import blas_threads
 from .device import Choice, open_gpu
 from .errors import DeviceError, GpucnnError, UnsupportedError
 from .graph import Graph, NeedsValues
-from .passes import PASSES, PASSES_FLOAT16, SIMPLIFY, lower_precision
+from .passes import PASSES, PASSES_CPU, PASSES_FLOAT16, SIMPLIFY, lower_precision
 from .plan import Choose, choose_first
 from .settings import settings
 from .spec import Array, Spec
@@ -62,7 +63,7 @@ class CpuEngine:
     name = "cpu"
     kept = 8  # runners per model: shapes and sets of outputs in use; each has its own arenas
     precision = "float32"
-    passes = PASSES
+    passes = PASSES_CPU
 
     def __init__(self) -> None:
         cores = settings().threads
@@ -71,7 +72,7 @@ class CpuEngine:
         kept = dict if settings().winograd else direct
         self._side_by_side = CpuBackend(impls=kept(IMPLS_THROUGHPUT))
         self._alone = CpuBackend(cores, kept(IMPLS_LATENCY))
-        self.pool = ThreadPoolExecutor(cores - 1, "gpucnn-replica") if cores > 1 else None
+        self.pool = ThreadPoolExecutor(cores - 1, "gpucnn-replica", lambda: blas_threads().begin()) if cores > 1 else None
 
     def way(self, n: int, throughput: bool) -> Way:
         """For ``n`` images that do not mix."""

@@ -30,6 +30,7 @@ from gpucnn.ops import (
     BatchNorm,
     Binary,
     Conv,
+    ConvMaxPool,
     ConvTranspose,
     CumSum,
     Dequantize,
@@ -46,6 +47,7 @@ from gpucnn.ops import (
     LookupConv,
     LpPool,
     MatMul,
+    MaxPool,
     Normalize,
     Op,
     PReLU,
@@ -315,6 +317,8 @@ def local_error(op: Op, arrays: Arrays, dtype: Any, tile: int | None = None) -> 
     dtype = np.dtype(dtype)
     if op.validation == "exact" or dtype.kind != "f":
         return np.zeros(())
+    if isinstance(op, ConvMaxPool):  # a maximum is off by no more than what it is of
+        return MaxPool((2, 2), (2, 2)).reference(np, local_error(op.conv, arrays, dtype, tile))[0]
     if isinstance(op, LookupConv):  # looking up is exact
         op, arrays = op.conv, (*Lookup().reference(np, *arrays[:2]), *arrays[2:])
     unit = float(np.finfo(dtype).eps)

@@ -10,8 +10,8 @@ from cases import Case
 from gpucnn import plan
 from gpucnn.backends.base import Backend, Impl
 from gpucnn.graph import Graph, Node, Placement, Value
-from gpucnn.ops import Concat, Flatten, Identity, Reorder, Reshape, Slice, Transpose
-from gpucnn.passes import alias_buffers, assign_layouts
+from gpucnn.ops import Concat, Flatten, Identity, Pad, Reorder, Reshape, Slice, Transpose
+from gpucnn.passes import alias_buffers, alias_buffers_and_pads, assign_layouts
 from gpucnn.passes.alias_buffers import dense_strides
 from gpucnn.spec import Spec
 
@@ -32,6 +32,9 @@ def own_buffers(graph: Graph) -> None:
         graph.placements[value] = Placement(value, 0, dense_strides(value.shape, value.order))
 
 
+PADS = ((0, 0), (0, 0), (1, 2), (2, 1))
+"""What the result is padded with, of another number than zero."""
+
 CUT = (1, 2)
 """Channels before and behind those that a step reads."""
 
@@ -49,7 +52,7 @@ class Harness:
         graph = Graph()
         everything = range(len(self.arrays))
         flows = {"computed": everything, "bias": (0, *everything[2:])}.get(way, case.flows)
-        order = "channels_last" if way in (*BETWEEN, "in place") else "logical"
+        order = "channels_last" if way in (*BETWEEN, "in place", "padded") else "logical"
         make = self._cut if way == "cut" else self._input
         inputs = [make(graph, f"x{i}", a, order) if i in flows and a is not None else a for i, a in enumerate(self.arrays)]
         if way == "in place":
@@ -58,10 +61,12 @@ class Harness:
         self.neighbours: dict[str, Any] = {}
         if way in BETWEEN:
             graph.outputs = {str(i): self._between(graph, i, v, order) for i, v in enumerate(results)}
+        elif way == "padded":
+            graph.outputs = {str(i): graph.append(Pad(PADS, value=7), (v,), f"pad{i}")[0] for i, v in enumerate(results)}
         else:
             graph.outputs = {str(i): v for i, v in enumerate(results)}
         self.tested = graph.nodes[:]
-        last = own_buffers if way == "copied" else alias_buffers
+        last = {"copied": own_buffers, "padded": alias_buffers_and_pads}.get(way, alias_buffers)
         self.plan = plan.compile(graph, backend, choose=self._choose, passes=(assign_layouts, last))
         self.placements = [graph.placements[v] for v in results]
         self.program = self.plan.bind()
@@ -102,6 +107,8 @@ class Harness:
                 backend.write(self.program.inputs[name], array)
             self.program.run()
         whole = [backend.read(self.program.outputs[str(i)]) for i in range(len(self.program.outputs))]
+        if self.way == "padded":
+            return tuple(self._inside(y) for y in whole)
         if self.way not in BETWEEN:
             return tuple(whole)
         results = []
@@ -114,6 +121,13 @@ class Harness:
             np.testing.assert_array_equal(after, self.neighbours[f"after{i}"])
             results.append(result)
         return tuple(results)
+
+    @staticmethod
+    def _inside(y: Any) -> Any:
+        (top, bottom), (left, right) = PADS[2:]
+        inside = y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right]
+        np.testing.assert_array_equal(y, np.pad(inside, PADS, constant_values=7))
+        return inside
 
     def ran(self) -> bool:
         """Whether the tested step is in the plan, rather than having become a view or being empty."""

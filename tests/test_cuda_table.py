@@ -22,6 +22,7 @@ from gpucnn.ops import (
     Binary,
     Cast,
     Conv,
+    ConvMaxPool,
     ConvTranspose,
     CumSum,
     Dequantize,
@@ -76,7 +77,7 @@ ONE_SIZE = "classification networks do not resize maps"
 ASKED = "a comparison's result or a condition is bool: networks ask for the sake of shapes and masks, and choose little by it"
 RARE_NORM = "vectors are normalised by their length, at times by p 1 or their largest element; nobody has asked for another p"
 RARE = "no network in the zoo has it: the reference is a few gathers, or one sort and a scatter, of CuPy's"
-NOT_FUSED = "the pass leaves Lookup and Conv apart here, which have kernels"
+NOT_FUSED = "the pass leaves the two apart here, which have kernels"
 NOT_A_PRODUCT = "a diagonal, a sum over one operand, a scalar, other than two operands, or a stretched axis: no stack of matrix products"
 
 
@@ -163,6 +164,7 @@ EXCEPTIONS: dict[type[Op], dict[str, str]] = {
     LocalResponseNorm: {"float64": DOUBLE},
     Normalize: {"float64": DOUBLE, "p 3": RARE_NORM, "p 0.5": RARE_NORM},
     Lookup: {"float64": DOUBLE},
+    ConvMaxPool: dict.fromkeys((case.id for case in CASES[ConvMaxPool]), NOT_FUSED),
     LookupConv: {
         "float64": DOUBLE, "groups": NOT_FUSED, "1000 channels in": NOT_FUSED, "many channels in": NOT_FUSED,
     },

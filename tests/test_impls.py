@@ -8,6 +8,7 @@ Each case runs in several ways, because an impl must not care where its arrays l
 ``lanes``     as ``slice``, but every step is split over two threads
 ``computed``  weights arrive at run time too, and are packed at every run
 ``bias``      the weight is a constant, but not what comes after it
+``padded``    the result inside a padded one, its lines between those of the borders
 ``in place``  the result over its first input (activations and arithmetic)
 ``copied``    views are forbidden, so that what usually costs nothing has to run
 """
@@ -58,6 +59,8 @@ def ways(case: Case, impl: Impl) -> list[str]:
         found.append("computed")
     if isinstance(case.op, (Conv, ConvTranspose, Linear, BatchNorm)) and case.inputs[2] is not None:
         found.append("bias")
+    if all(spec.ndim == 4 for spec in case.op.infer(*case.specs)):
+        found.append("padded")
     if isinstance(case.op, (Activation, Binary, PReLU, Unary)):
         found.append("in place")
     if isinstance(case.op, MOVES):

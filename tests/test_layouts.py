@@ -100,7 +100,7 @@ def test_a_net_with_channels_last_moves_nothing(gpu):
     made = on_both(tf_mobilenet, gpu, (2, 12, 12, 3))
     assert moved(made) == {}
     assert made.ops.count("conv2d") == 10
-    assert len(made.ops) <= 10 + 5
+    assert len([op for op in made.ops if op != "pad"]) <= 10 + 5
 
 
 def test_a_net_with_channels_first_is_reordered_at_the_door():

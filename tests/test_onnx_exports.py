@@ -79,6 +79,7 @@ LEFT = {
 @pytest.mark.parametrize("file", [f for f in FILES if f.split(".")[0] in LEFT and f.split(".")[1] not in ("int8", "uint8", "half")])
 def test_what_exporters_add_goes_away(file):
     with gpucnn.load(FOLDER / file, device="cpu") as model:
-        ops = [step.node.op for step in model.plan(1, throughput=False).steps]
-    kinds = Counter(type(op).__name__ for op in ops if not isinstance(op, Reorder))
+        nodes = [step.node for step in model.plan(1, throughput=False).steps]
+    unfolded = [node for node in nodes if node.name.endswith(".pad")]  # borders of what a convolution reads: a pass's, not a file's
+    kinds = Counter(type(node.op).__name__ for node in nodes if not isinstance(node.op, Reorder) and node not in unfolded)
     assert kinds == LEFT[file.split(".")[0]]

@@ -12,9 +12,11 @@ from gpucnn.graph import Graph, Node
 from gpucnn.ops import Activation, Conv, Epilogue, Identity, Linear, Lookup, LookupConv, MaxPool, Transpose
 from gpucnn.passes import (
     PASSES,
+    PASSES_CPU,
     PASSES_FLOAT16,
     WhereSupported,
     alias_buffers,
+    alias_buffers_and_pads,
     assign_layouts,
     cancel_transposes,
     drop_expands,
@@ -26,6 +28,7 @@ from gpucnn.passes import (
     fold_pads,
     fuse_epilogues,
     fuse_lookup,
+    fuse_pools,
     join_concats,
     join_parts,
     keep_reduced_axes,
@@ -37,6 +40,7 @@ from gpucnn.passes import (
     recognise_activations,
     recognise_global_pools,
     recognise_norms,
+    unfold_pads,
     unstack_sums,
 )
 from gpucnn.passes.alias_buffers import dense_strides
@@ -633,6 +637,8 @@ def test_all_passes_have_a_place():
     everywhere = {*recognise, *folding, *moving, drop_identities, fuse_epilogues, assign_layouts, alias_buffers}
     assert set(PASSES) == {*everywhere, WhereSupported(fuse_lookup)}
     assert PASSES[-2:] == LAY_OUT
+    on_a_cpu = {WhereSupported(fuse_pools), unfold_pads, alias_buffers_and_pads}
+    assert set(PASSES_CPU) == {*everywhere - {alias_buffers}, WhereSupported(fuse_lookup), *on_a_cpu}
 
 
 # -- a graph that is not one

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gpucnn.backends.base import in_order
 from gpucnn.backends.cpu import CpuBackend, products
-from gpucnn.backends.cpu.products import GUARDED, PANELS, SMALL, WHOLE, has_small_kernels, has_twelve_rows
+from gpucnn.backends.cpu.products import GUARDED, GUARDED_CLASSES, PANELS, SMALL, WHOLE, has_small_kernels, has_twelve_rows
 
 WAYS = {"whole": WHOLE, "panels": PANELS, "guarded": GUARDED}
 
@@ -85,13 +85,14 @@ def test_where_panels_pay(monkeypatch):
     assert WHOLE.pays(25088)
 
 
-@pytest.mark.skipif(not has_small_kernels(), reason="NumPy's BLAS has no kernels for small products on this processor")
+@pytest.mark.skipif(not (has_small_kernels() or has_twelve_rows()), reason="nothing is known of NumPy's BLAS on this processor")
 @pytest.mark.parametrize(("m", "c", "k"), [(169, 512, 1000), (49, 2048, 1000), (196, 256, 72), (64, 1152, 100)])
 def test_equal_columns_have_equal_bits(m, c, k):
     """Classes with the same weights have the same scores, whichever register their column is in."""
     rng = np.random.default_rng(0)
     x, column = rng.standard_normal((m, c), np.float32), rng.standard_normal((c, 1), np.float32)
-    y, _ = multiply(PANELS, x, np.repeat(column, k, 1))
+    with CpuBackend().session():
+        y, _ = multiply(PANELS if has_small_kernels() else GUARDED, x, np.repeat(column, k, 1))
     np.testing.assert_array_equal(y.view(np.int32), np.repeat(y[:, :1], k, 1).view(np.int32))
 
 
@@ -128,3 +129,6 @@ def test_where_zeros_pay(monkeypatch):
     monkeypatch.setattr(products, "has_twelve_rows", lambda: True)
     assert GUARDED.pays(64, 16)
     assert not GUARDED.pays(64, 196)  # enough for a product
+    assert not GUARDED_CLASSES.pays(64, 16)
+    assert GUARDED_CLASSES.pays(512, 169, 1000)
+    assert not GUARDED_CLASSES.pays(512, 169, 1024)

@@ -3,8 +3,9 @@
 import threading
 
 import pytest
+from threadpoolctl import threadpool_limits
 
-from gpucnn.backends.cpu.threads import BlasThreads
+from gpucnn.backends.cpu.threads import BlasThreads, blas_threads
 
 
 class Library:
@@ -29,6 +30,65 @@ def test_the_number_is_held_and_restored():
         assert blas.num_threads == 1
     assert blas.num_threads == 8
     assert blas.history == [1, 8]
+
+
+class Kept(Library):
+    """OpenBLAS as threadpoolctl 3.8 shows it: the first thread that sets a number keeps it, and others do nothing."""
+
+    def __init__(self, threads):
+        super().__init__(threads)
+        self.owner = None
+
+    def set_num_threads(self, threads):
+        self.owner = self.owner or threading.current_thread()
+        if self.owner is threading.current_thread():
+            super().set_num_threads(threads)
+
+    def clear_controlling_thread(self, force=False):
+        if force or self.owner is threading.current_thread():
+            self.owner = None
+
+
+def test_a_library_that_another_thread_keeps():
+    blas = Kept(8)
+    blas.set_num_threads(4)
+    holder, seen = BlasThreads([blas]), []
+
+    def other():
+        with holder.hold(1):
+            seen.append(blas.num_threads)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert seen == [1]
+    assert (blas.num_threads, blas.owner) == (4, None)
+
+
+def test_every_thread_holds_this_process_s_blas():
+    """Whoever set it before: products of one thread and of several round differently."""
+    numbers = []
+
+    def caller():
+        with blas_threads().hold(1):
+            numbers.append([lib.num_threads for lib in blas_threads().libraries])
+
+    with threadpool_limits(2):
+        for _ in range(3):
+            caller()
+            thread = threading.Thread(target=caller)
+            thread.start()
+            thread.join()
+    assert {n for row in numbers for n in row} <= {1}
+    assert len(numbers) == 6
+
+
+@pytest.mark.parametrize(("api", "layer", "alone"), [("mkl", None, True), ("openblas", "openmp", True), ("openblas", "pthreads", False)])
+def test_threads_that_have_numbers_of_their_own(api, layer, alone):
+    blas = Library(8)
+    blas.internal_api, blas.threading_layer = api, layer
+    BlasThreads([blas]).begin()
+    assert blas.num_threads == (1 if alone else 8)
 
 
 def test_restored_after_an_error():

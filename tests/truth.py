@@ -58,7 +58,7 @@ from gpucnn.ops import (
     Unary,
     Where,
 )
-from gpucnn.passes import PASSES
+from gpucnn.passes import PASSES, PASSES_CPU
 from gpucnn.spec import Spec
 
 EPS = float(np.finfo(np.float32).eps)
@@ -255,9 +255,10 @@ def assert_true(actual: Any, expected: tuple[Any, Any], what: str = "") -> None:
 class Planned:
     """A graph planned and bound; ``run`` fills the arena with NaNs (bytes of 0xFF) first."""
 
-    def __init__(self, graph: Graph, *, backend: CpuBackend | None = None, passes: Any = PASSES, choose: Any = plan.choose_first) -> None:
+    def __init__(self, graph: Graph, *, backend: CpuBackend | None = None, passes: Any = None, choose: Any = plan.choose_first) -> None:
         self.backend = backend or CpuBackend()
-        self.plan = plan.compile(graph, self.backend, passes=passes, choose=choose)
+        usual = PASSES_CPU if isinstance(self.backend, CpuBackend) else PASSES
+        self.plan = plan.compile(graph, self.backend, passes=passes or usual, choose=choose)
         self.program = self.plan.bind()
 
     @property

@@ -8,7 +8,7 @@
 ``einsum``              Einsum
 ``activation``          Activation, Epilogue, PReLU, GLU
 ``softmax``             Softmax, LogSoftmax
-``pool``                MaxPool, MinPool, AvgPool, LpPool
+``pool``                MaxPool, MinPool, AvgPool, LpPool, ConvMaxPool
 ``global_pool``         GlobalAvgPool, GlobalMaxPool, GlobalMinPool, GlobalLpPool
 ``adaptive``            AdaptiveAvgPool, AdaptiveMaxPool
 ``fractional``          FractionalMaxPool

@@ -57,9 +57,9 @@ class Linear(Op):
     def reference(
         self, xp: Any, x: Array, weight: Array, bias: Array | None = None, residual: Array | None = None
     ) -> tuple[Array, ...]:
-        """One matrix product in the accumulator type."""
+        """One matrix product a row, in the accumulator type: BLAS sums the rows of one product in different orders."""
         wide = accumulator(x.dtype)
-        acc = xp.matmul(x.astype(wide), weight.astype(wide).T)
+        acc = xp.matmul(x.astype(wide)[..., None, :], weight.astype(wide).T)[..., 0, :]
         if bias is not None:
             acc = acc + bias.astype(wide)
         return (self.epilogue.reference(xp, acc, residual).astype(self.out_dtype or x.dtype),)

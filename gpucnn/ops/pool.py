@@ -12,7 +12,9 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..spec import Array, Spec
+from .activation import Epilogue
 from .base import Layout, Op, Validation, accumulator, require_float
+from .conv import Conv
 from .power import check_power, norm_of, unit_of
 from .window import (
     Padding,
@@ -27,7 +29,7 @@ from .window import (
     windows,
 )  # fmt: skip
 
-__all__ = ["AvgPool", "LpPool", "MaxPool", "MinPool"]
+__all__ = ["AvgPool", "ConvMaxPool", "LpPool", "MaxPool", "MinPool"]
 
 
 def _check(op: str, kernel: tuple[int, ...], **fields: tuple[int, ...]) -> None:
@@ -326,3 +328,50 @@ class LpPool(Op):
     def flops(self, x: Spec) -> int:
         """A power and an addition per window element."""
         return 2 * self.infer(x)[0].size * prod(self.kernel_size)
+
+
+_HALVED = MaxPool((2, 2), (2, 2))
+
+
+@dataclass(frozen=True)
+class ConvMaxPool(Op):
+    """``conv``, then the maximum of each 2×2 of its results.
+
+    Inputs: x (n, c, h, w), weight, bias or None. Made by a pass where a backend can do both at once: the results, four times as many as
+    what is left of them, are then never written to memory.
+
+    Parameters
+    ----------
+    conv : Conv
+        With its stride, padding and epilogue.
+    """
+
+    conv: Conv
+    layout: ClassVar[Layout] = "spatial"
+    validation: ClassVar[Validation] = "loose"
+
+    @property
+    def name(self) -> str:
+        """``conv2d_max_pool2d``."""
+        return f"{self.conv.name}_{_HALVED.name}"
+
+    @property
+    def epilogue(self) -> Epilogue:
+        """Of the convolution."""
+        return self.conv.epilogue
+
+    def infer(self, x: Spec, weight: Spec, bias: Spec | None = None) -> tuple[Spec, ...]:
+        """Half the convolution's sizes, without what is left of an odd one."""
+        return _HALVED.infer(self.conv.infer(x, weight, bias)[0])
+
+    def reference(self, xp: Any, x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, ...]:
+        """One after the other."""
+        return _HALVED.reference(xp, *self.conv.reference(xp, x, weight, bias))
+
+    def flops(self, x: Spec, weight: Spec, bias: Spec | None = None) -> int:
+        """Of both."""
+        return self.conv.flops(x, weight) + _HALVED.flops(self.conv.infer(x, weight, bias)[0])
+
+    def keeps_batch(self, batched: tuple[bool, ...], *specs: Spec | None) -> bool:
+        """As the convolution."""
+        return self.conv.keeps_batch(batched, *specs)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..graph import Graph
-from .alias_buffers import alias_buffers
+from .alias_buffers import alias_buffers, alias_buffers_and_pads
 from .assign_layouts import assign_layouts
 from .cancel_transposes import cancel_transposes
 from .drop_expands import drop_expands
@@ -19,6 +19,7 @@ from .fold_input_scales import fold_input_scales
 from .fold_pads import fold_pads
 from .fuse_epilogues import fuse_epilogues
 from .fuse_lookup import fuse_lookup
+from .fuse_pools import fuse_pools
 from .join_concats import join_concats
 from .join_parts import join_parts
 from .keep_reduced_axes import keep_reduced_axes
@@ -31,16 +32,19 @@ from .move_into_parts import move_into_parts
 from .recognise_activations import recognise_activations
 from .recognise_global_pools import recognise_global_pools
 from .recognise_norms import recognise_norms
+from .unfold_pads import unfold_pads
 from .unstack_sums import unstack_sums
 
 __all__ = [
     "LAY_OUT",
     "PASSES",
+    "PASSES_CPU",
     "PASSES_FLOAT16",
     "SIMPLIFY",
     "Pass",
     "WhereSupported",
     "alias_buffers",
+    "alias_buffers_and_pads",
     "assign_layouts",
     "cancel_transposes",
     "drop_expands",
@@ -52,6 +56,7 @@ __all__ = [
     "fold_pads",
     "fuse_epilogues",
     "fuse_lookup",
+    "fuse_pools",
     "join_concats",
     "join_parts",
     "keep_reduced_axes",
@@ -64,6 +69,7 @@ __all__ = [
     "recognise_activations",
     "recognise_global_pools",
     "recognise_norms",
+    "unfold_pads",
     "unstack_sums",
 ]
 
@@ -110,6 +116,16 @@ LAY_OUT: tuple[Pass, ...] = (
 
 PASSES: tuple[Pass, ...] = (*SIMPLIFY, *LAY_OUT)
 """In the order in which they run; each changes the graph that it is given."""
+
+PASSES_CPU: tuple[Pass, ...] = (
+    *SIMPLIFY,
+    WhereSupported(fuse_lookup),
+    WhereSupported(fuse_pools),  # with the types that it will have
+    unfold_pads,  # on the convolutions that are left; before layouts, which the new nodes need too
+    assign_layouts,
+    alias_buffers_and_pads,
+)
+"""For a CPU, whose steps write lines of an image wherever those lie."""
 
 PASSES_FLOAT16: tuple[Pass, ...] = (
     *SIMPLIFY,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from math import inf
 
 from ..graph import Graph, Node, Placement, Value
-from ..ops import Activation, Binary, Concat, Flatten, Order, PReLU, Reorder, Reshape, Slice, Transpose, Unary
+from ..ops import Activation, Binary, Concat, Flatten, Order, Pad, PReLU, Reorder, Reshape, Slice, Transpose, Unary
 from .join_concats import run_of
 
-__all__ = ["alias_buffers", "dense_strides", "slice_placement"]
+__all__ = ["alias_buffers", "alias_buffers_and_pads", "dense_strides", "slice_placement"]
 
 
 def dense_strides(shape: tuple[int, ...], order: Order) -> tuple[int, ...]:
@@ -58,8 +58,19 @@ def alias_buffers(graph: Graph) -> None:
 
     A value has one owner; where two concatenations want it, or it is an input, the second copies.
     """
-    places = _Places(graph)
+    _alias(_Places(graph))
+
+
+def alias_buffers_and_pads(graph: Graph) -> None:
+    """As ``alias_buffers``; and what a padding alone reads lies inside its result, for steps that write lines with gaps between them."""
+    _alias(_Places(graph), pads=True)
+
+
+def _alias(places: _Places, pads: bool = False) -> None:
+    graph = places.graph
     _place_concat_inputs(places)
+    if pads:
+        _place_pad_inputs(places)
     for i, node in enumerate(graph.nodes):
         if _is_view(graph, node):
             x, out = node.inputs[0], node.outputs[0]
@@ -190,6 +201,21 @@ def _place_concat_inputs(places: _Places) -> None:
                 places.put(v, Placement(place.root, place.offset + offset * place.strides[axis], place.strides))
                 graph.note("concat inputs in place")
             offset += v.shape[axis]
+
+
+def _place_pad_inputs(places: _Places) -> None:
+    """Let images that are padded with a number be written straight into the padded ones; from the last on, as concatenations."""
+    graph = places.graph
+    for node in reversed(graph.nodes):
+        x, out = node.inputs[0] if node.inputs else None, node.outputs[0]
+        if not isinstance(node.op, Pad) or node.op.mode != "constant" or x is None or x.ndim != 4:
+            continue
+        alone = x in places.inside and places.inside[x] == [x] and places.readers[x] == [node] and places.last_use(x) < inf
+        if alone and x.order == out.order == "channels_last" and places.made_anywhere(x):
+            place = graph.placements[out]
+            offset = sum(before * step for (before, _), step in zip(node.op.pads, place.strides))
+            places.put(x, Placement(place.root, place.offset + offset, place.strides))
+            graph.note("padded in place")
 
 
 def _kept(places: _Places, node: Node, axis: int, taken: set[Value]) -> tuple[Value, int, float] | None:

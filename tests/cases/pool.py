@@ -10,6 +10,7 @@ from gpucnn.ops import (
     AdaptiveAvgPool,
     AdaptiveMaxPool,
     AvgPool,
+    ConvMaxPool,
     FractionalMaxPool,
     GlobalAvgPool,
     GlobalLpPool,
@@ -23,6 +24,7 @@ from gpucnn.ops import (
 )
 
 from .base import Case, Draw, each, of, pads_of
+from .conv import HARD, RELU, RELU6, conv
 
 Windows = MaxPool | MinPool | AvgPool | LpPool
 
@@ -267,7 +269,33 @@ _UNPOOL = (
     unpool("3-d", (2, 3, 2, 3, 2), (4, 6, 5)),
 )
 
+def conv_pool(id: str, x: tuple[int, ...], w: tuple[int, ...], **fields: Any) -> Case:
+    """As ``conv``, with the maximum of each 2×2 of its results."""
+    whole = conv(id, x, w, **fields)
+    return Case(id, ConvMaxPool(whole.op), whole.inputs, whole.flows)
+
+
+_CONV_POOL = (
+    conv_pool("four by four", (1, 16, 16, 16), (16, 16, 3, 3), padding=1, bias=True, pre=RELU),
+    conv_pool("odd sizes", (2, 16, 17, 31), (17, 16, 3, 3), padding=1, bias=True, post=RELU6),
+    conv_pool("two by two", (4, 16, 7, 8), (16, 16, 3, 3), padding=1, bias=True),
+    conv_pool("batch 0", (0, 16, 16, 16), (16, 16, 3, 3), padding=1),
+    conv_pool("batch 7", (7, 16, 13, 14), (24, 16, 3, 3), padding=1, pre=HARD),
+    conv_pool("one line of two", (1, 16, 3, 140), (16, 16, 3, 3), padding=((0, 1), (2, 0)), bias=True),
+    conv_pool("same", (1, 20, 19, 18), (16, 20, 3, 3), padding="same"),
+    conv_pool("1000 channels out", (1, 16, 15, 17), (1000, 16, 3, 3), padding=1, bias=True),
+    conv_pool("1000 channels in", (1, 1000, 12, 12), (16, 1000, 3, 3), padding=1),
+    conv_pool("few channels", (1, 5, 16, 16), (16, 5, 3, 3), padding=1, bias=True),
+    conv_pool("few tiles", (1, 16, 4, 4), (16, 16, 3, 3), padding=1, bias=True),
+    conv_pool("5x5", (1, 16, 16, 16), (16, 16, 5, 5), padding=2, bias=True),
+    conv_pool("groups, stride 2", (1, 32, 16, 16), (32, 16, 3, 3), padding=1, groups=2, stride=2),
+    conv_pool("NaN and Inf", (1, 16, 28, 21), (16, 16, 3, 3), padding=1, fill="special"),
+    conv_pool("float64", (1, 16, 16, 16), (16, 16, 3, 3), padding=1, bias=True, dtype="float64"),
+    conv_pool("float16", (1, 16, 16, 16), (16, 16, 3, 3), padding=1, bias=True, dtype="float16"),
+)
+
 CASES: dict[type[Op], tuple[Case, ...]] = {
+    ConvMaxPool: _CONV_POOL,
     MaxPool: _MAX_POOL,
     MinPool: _MIN_POOL,
     AvgPool: _AVG_POOL,

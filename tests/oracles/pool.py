@@ -16,6 +16,7 @@ from gpucnn.ops import (
     AdaptiveMaxPool,
     AvgPool,
     Conv,
+    ConvMaxPool,
     FractionalMaxPool,
     GlobalAvgPool,
     GlobalLpPool,
@@ -230,7 +231,16 @@ def max_unpool_by_hand(op: MaxUnpool, x: Any, indices: Any) -> tuple[Any, ...]:
     return (y,)
 
 
+def conv_max_pool(op: ConvMaxPool, x: Any, *rest: Any) -> tuple[Any, ...]:
+    return max_pool(MaxPool((2, 2), (2, 2)), *conv(op.conv, x, *rest))
+
+
+def conv_max_pool_by_hand(op: ConvMaxPool, x: Any, *rest: Any) -> tuple[Any, ...]:
+    return max_pool_by_hand(MaxPool((2, 2), (2, 2)), *conv(op.conv, x, *rest))
+
+
 ORACLES: dict[type[Op], tuple[Oracle, ...]] = {
+    ConvMaxPool: (conv_max_pool, conv_max_pool_by_hand),
     MaxPool: (max_pool, max_pool_by_hand),
     MinPool: (min_pool, min_pool_by_hand),
     AvgPool: (avg_pool,),
@@ -253,6 +263,7 @@ UNLIKE_ONNX: dict[tuple[str, str], str] = {
     ("MaxPool", "same_lower"): "the evaluator gives 3 windows for 7 pixels at stride 2; the specification says ceil(7/2) = 4",
     ("MaxPool", "1x5"): "the evaluator takes the maximum of an empty slice where padding is given for one axis alone",
     ("MaxPool", "5x1"): "as 1x5",
+    ("ConvMaxPool", "NaN and Inf"): "as for MaxPool",
     ("MinPool", "NaN and Inf"): "as for MaxPool",
     ("MinPool", "windows in the padding alone"): "as for MaxPool",
     ("MinPool", "uint8, windows in the padding alone"): "as for MaxPool",

@@ -70,7 +70,7 @@ def main() -> None:
             for row in found["rows"]:
                 print(line(row), flush=True)
     if args.json:
-        record = {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "libraries": libraries}
+        record = {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "commit": commit(), "libraries": libraries}
         record["machine"] = machine()
         record |= {"rounds": args.rounds, "seconds": args.seconds, "rows": rows}
         args.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
@@ -115,39 +115,45 @@ BEGIN, END = "<!-- CPU table: made by tests/perf/cpu.py -->", "<!-- end of CPU t
 
 
 def table(records: list[dict[str, Any]]) -> str:
-    """The README's: images/s of both and the median ratio, by model, batch and threads; and ratios to the peers."""
-    versions, machine = records[0]["libraries"], records[0]["machine"]
-    (blas,) = versions["blas"][:1] or [{}]
-    library = f"{blas.get('internal_api', 'BLAS')} {blas.get('version', '')}"
-    intro = [
-        f"On the CPU, images/s of gpucnn / of ONNX Runtime {versions['onnxruntime']} with all its optimisations, and the median ratio",
-        f"within interleaved rounds, float32 ({machine['cpu']}, {machine['cores']} cores, NumPy {versions['numpy']} with {library};",
-        "`python tests/perf/cpu.py FOLDER --peers torch,openvino,ncnn`, raw samples in `tests/perf/results/`):",
-        "",
+    """The README's, for each machine: images/s of both and the median ratio, by model, batch and threads; and ratios to the peers."""
+    lines = [
+        "On the CPU, images/s of gpucnn / of ONNX Runtime with all its optimisations, and the median ratio within interleaved rounds, in",
+        "float32; below it, times the images/s of PyTorch (eager, channels last), OpenVINO and ncnn (both in float32), in rounds with them",
+        "(`python tests/perf/cpu.py FOLDER --peers torch,openvino,ncnn`, raw samples in `tests/perf/results/`):",
     ]
-    rows = {(row["model"], row["batch"], row["threads"]): row for record in records for row in record["rows"]}
+    for record in records:
+        lines += ["", *_of_machine(record)]
+    worst = max(row["error"] for record in records for row in record["rows"])
+    lines += ["", f"The largest difference from ONNX Runtime's scores, relative to the largest score, is {worst:.0e}."]
+    return "\n".join(lines)
+
+
+def _of_machine(record: dict[str, Any]) -> list[str]:
+    versions, host = record["libraries"], record["machine"]
+    (blas,) = versions["blas"][:1] or [{}]
+    library = f"{blas.get('internal_api', 'BLAS')} {blas.get('version', '')} for {blas.get('architecture', '?')}"
+    peak = f"{versions['peak_gflops_a_core']:.0f} GFLOP/s of products a core"
+    rows = {(row["model"], row["batch"], row["threads"]): row for row in record["rows"]}
     columns = [(16, 1), (16, 2), (1, 1), (1, 2)]
-    head = ["| | " + " | ".join(f"batch {b}, {t} thread{'s' * (t > 1)}" for b, t in columns) + " |", "|---|" + "---|" * len(columns)]
-    lines = list(head)
+    titles = [f"batch {b}, {t} thread{'s' * (t > 1)}" for b, t in columns]
+    lines = [
+        f"{host['cpu']}, {host['cores']} cores, {peak}, NumPy {versions['numpy']} with {library}, ONNX Runtime {versions['onnxruntime']};",
+        f"commit {record['commit']}, {record['when'][:10]}:",
+        "",
+        "| | " + " | ".join(titles) + " |",
+        "|---|" + "---|" * len(columns),
+    ]
     for name, title in NAMES.items():
-        cells = []
-        for column in columns:
-            row = rows.get((name, *column))
-            cells.append("" if row is None else f"{row['gpucnn']:.3g} / {row['onnxruntime']:.3g}, **{median(row['ratios']):.2f}**")
+        found = [rows.get((name, *column)) for column in columns]
+        cells = ["" if row is None else _cell(row) for row in found]
         if any(cells):
             lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    peers = [peer for peer in PEERS if any(peer in row["peers"] for row in rows.values())]
-    if peers:
-        lines += ["", "Times the images/s of PyTorch (eager, channels last), OpenVINO and ncnn (both in float32), in rounds with them:", ""]
-        lines += head
-        for name, title in NAMES.items():
-            found = [rows.get((name, *column), {"peers": {}})["peers"] for column in columns]
-            if any(found):
-                cells = [", ".join(f"{median(side[peer]):.2f}" for peer in peers if peer in side) for side in found]
-                lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    worst = max(row["error"] for row in rows.values())
-    lines += ["", f"The largest difference from ONNX Runtime's scores, relative to the largest score, is {worst:.0e}."]
-    return "\n".join(intro + lines)
+    return lines
+
+
+def _cell(row: dict[str, Any]) -> str:
+    beside = ", ".join(f"{median(row['peers'][peer]):.2f}" for peer in PEERS if peer in row["peers"])
+    return f"{row['gpucnn']:.3g} / {row['onnxruntime']:.3g}, **{median(row['ratios']):.2f}**" + (f"<br>{beside}" if beside else "")
 
 
 def start(args: argparse.Namespace, name: str, threads: int, peers: list[str]) -> dict[str, Any]:
@@ -323,6 +329,12 @@ def libraries(np: Any, ort: Any, gpucnn: Any) -> dict[str, Any]:
     blas = [{k: v for k, v in lib.items() if k != "filepath"} for lib in threadpool_info() if lib["user_api"] == "blas"]
     versions = {"gpucnn": gpucnn.__version__, "numpy": np.__version__, "onnxruntime": ort.__version__}
     return {"python": platform.python_version(), **versions, "blas": blas}
+
+
+def commit() -> str:
+    """Of the tree, with a mark where it has changes."""
+    told = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], stdout=subprocess.PIPE, text=True, check=False)
+    return told.stdout.strip()
 
 
 def machine() -> dict[str, Any]:

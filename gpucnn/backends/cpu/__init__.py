@@ -14,6 +14,7 @@ from ...ops import (
     ChannelShuffle,
     Concat,
     Conv,
+    ConvMaxPool,
     ConvTranspose,
     DepthToSpace,
     Dequantize,
@@ -82,7 +83,7 @@ from .pointwise import (
     WhereCopy,
 )
 from .pool import AvgPoolLines, LpPoolLines, MaxPoolLines, MinPoolLines
-from .products import GUARDED, PANELS, WHOLE, Whole
+from .products import GUARDED, GUARDED_CLASSES, PANELS, WHOLE, Whole
 from .quantize import DequantizePieces, QuantizePieces
 from .reduce import ReduceSquares, ReduceUfunc
 from .resize import ResizeLines
@@ -99,14 +100,21 @@ def _convolutions(least: int, ways: tuple[Whole, ...]) -> tuple[Impl, ...]:
         *(ConvPointwise(products) for products in ways),
         ConvDepthwise(),
         *(ConvPhases(products) for products in (PANELS, WHOLE)),
-        *(ConvWinograd(m, least, 256 if products is GUARDED else 64, products) for m in (4, 2) for products in ways),
+        *_tiled(least, ways),
         *(ConvIm2col(products) for products in ways),
         ConvVolume(),
     )
 
 
+def _tiled(least: int, ways: tuple[Whole, ...], pooled: bool = False) -> tuple[Impl, ...]:
+    return tuple(ConvWinograd(m, least, 256 if way is GUARDED else 64, way, pooled) for m in (4, 2) for way in ways)
+
+
+_FEW, _ONE = (PANELS, GUARDED, WHOLE), (PANELS, GUARDED_CLASSES, WHOLE)  # ways to multiply for some images, and for one
+
 IMPLS: dict[type[Op], tuple[Impl, ...]] = {
-    Conv: _convolutions(16, (PANELS, GUARDED, WHOLE)),
+    Conv: _convolutions(16, _FEW),
+    ConvMaxPool: _tiled(16, _FEW, pooled=True),
     ConvTranspose: (ConvTransposeGemm(),),
     Linear: (LinearGemm(),),
     MatMul: (MatMulBlas(),),
@@ -160,7 +168,11 @@ IMPLS: dict[type[Op], tuple[Impl, ...]] = {
 IMPLS_THROUGHPUT: dict[type[Op], tuple[Impl, ...]] = {**IMPLS, Linear: (LinearGemv(), LinearGemm())}
 """For a few images at once, on one core."""
 
-IMPLS_LATENCY: dict[type[Op], tuple[Impl, ...]] = {**IMPLS_THROUGHPUT, Conv: _convolutions(36, (PANELS, WHOLE))}
+IMPLS_LATENCY: dict[type[Op], tuple[Impl, ...]] = {
+    **IMPLS_THROUGHPUT,
+    Conv: _convolutions(36, _ONE),
+    ConvMaxPool: _tiled(36, _ONE, pooled=True),
+}
 """For one image on all cores."""
 
 

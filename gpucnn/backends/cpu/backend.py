@@ -60,7 +60,7 @@ class CpuBackend:
 
         self.IMPLS = IMPLS if impls is None else impls
         self.lanes = lanes
-        self._workers = Lanes(lanes)
+        self._workers = Lanes(lanes, lambda: blas_threads().begin())
         self._agreed: dict[tuple[Any, ...], bool] = {}
 
     # -- memory

@@ -73,7 +73,7 @@ class ConvPointwise(Impl):
 
     def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """What its products say."""
-        return self.products.pays(x.shape[1], prod(op.infer(x, weight, *rest)[0].shape[2:]))
+        return self.products.pays(x.shape[1], prod(op.infer(x, weight, *rest)[0].shape[2:]), weight.shape[0])
 
     def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of a block: the pixels that a stride leaves, and the sums where the output has gaps."""
@@ -129,7 +129,7 @@ class ConvIm2col(Impl):
 
     def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """What its products say."""
-        return self.products.pays(prod(weight.shape[1:]), prod(op.infer(x, weight, *rest)[0].shape[2:]))
+        return self.products.pays(prod(weight.shape[1:]), prod(op.infer(x, weight, *rest)[0].shape[2:]), weight.shape[0])
 
     def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of the largest block: the padded input, the patches, the sums."""

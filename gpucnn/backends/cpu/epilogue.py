@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ...ops import Activation, Epilogue
 from ...spec import Array
 from ..base import Call
 from .activation import SCRATCH, WHOLE, activate, whole
 
-__all__ = ["finish", "room"]
+__all__ = ["finish", "room", "same_memory"]
 
 _ROW = 8192  # elements of a constant row: 32 KB, it stays in the first-level cache
 
@@ -41,13 +42,18 @@ def finish(
         scratch = np.empty(SCRATCH, np.float32) if scratch is None else scratch[: 4 * SCRATCH].view(np.float32)
     k, place, sums, moved = acc.shape[-1], out, acc, False
     if all(a.flags.c_contiguous for a in (acc, residual) if a is not None):
-        if not out.flags.c_contiguous:
+        lead: tuple[int, ...] = ()
+        pixels = acc.size // k
+        if not out.flags.c_contiguous and _in_lines(out):
+            lead, pixels = out.shape[:2], out.shape[2]
+        elif not out.flags.c_contiguous:
             out, moved = acc, True  # and from there in one copy to where it belongs
         # One long row for several pixels: NumPy's inner loop then runs over thousands of elements instead of k.
-        pixels = acc.size // k
         repeat = max(t for t in range(1, max(1, min(pixels, _ROW // k)) + 1) if pixels % t == 0)
-        acc, out = acc.reshape(-1, repeat * k), (acc if out is acc else out).reshape(-1, repeat * k)
-        residual = None if residual is None else residual.reshape(-1, repeat * k)
+        shape = (*lead, pixels // repeat, repeat * k)
+        long = as_strided(out, shape, (*out.strides[:2], repeat * k * out.itemsize, out.itemsize)) if lead else out.reshape(shape)
+        acc, out = acc.reshape(shape), long
+        residual = None if residual is None else residual.reshape(shape)
         bias = None if bias is None else np.tile(bias, repeat)
         k *= repeat
 
@@ -71,7 +77,7 @@ def finish(
     if epilogue.post is not None:
         makers.append(lambda x, y, a=epilogue.post: act(a, x, y))  # type: ignore[misc]
     if not makers:
-        return [] if sums is place or _same(sums, place) else [lambda: np.copyto(place, sums)]
+        return [] if sums is place or same_memory(sums, place) else [lambda: np.copyto(place, sums)]
     calls: list[Call] = []
     for make in makers[:-1]:  # in place on the block; the last one writes where the result belongs
         calls += make(acc, acc)
@@ -79,7 +85,14 @@ def finish(
     return [*calls, lambda: np.copyto(place, sums)] if moved else calls
 
 
-def _same(a: Array, b: Array) -> bool:
+def _in_lines(x: Array) -> bool:
+    """Whether the lines of (images, lines, columns, k) lie without gaps, though there are some between them."""
+    dense: tuple[int, ...] = (x.shape[-1] * x.itemsize, x.itemsize)
+    return bool(x.ndim == 4 and x.size > 0 and x.strides[2:] == dense)
+
+
+def same_memory(a: Array, b: Array) -> bool:
+    """Whether two arrays of one shape are the same elements."""
     here: int = a.__array_interface__["data"][0]
     there: int = b.__array_interface__["data"][0]
     return here == there and a.strides == b.strides

@@ -10,7 +10,7 @@ import numpy as np
 from ...spec import Array
 from ..base import Call
 
-__all__ = ["Copy", "Depthwise", "Product", "Transform", "add", "copy", "product", "transform", "windows_sum", "zero"]
+__all__ = ["Copy", "Depthwise", "Product", "Transform", "add", "copy", "larger", "product", "transform", "windows_sum", "zero"]
 
 
 class Product(partial[Any]):
@@ -65,3 +65,8 @@ def zero(target: Array) -> Call:
 def add(target: Array, source: Array) -> Call:
     """A call that adds to what is there."""
     return partial(np.add, target, source, target)
+
+
+def larger(target: Array, source: Array) -> Call:
+    """A call that keeps the larger of what is there and another; NaN is the largest."""
+    return partial(np.maximum, target, source, out=target)

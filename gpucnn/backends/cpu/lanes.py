@@ -41,7 +41,8 @@ def _until(done: Callable[[], bool], asleep: Callable[[], None]) -> None:
 class _Worker:
     """A thread and what it has to do. Attributes are single words, so that Python's lock orders all reads and writes of them."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, begin: Call) -> None:
+        self._begin = begin
         self._job: Call | None = None
         self._error: BaseException | None = None
         self._stopped = False
@@ -80,6 +81,7 @@ class _Worker:
         self._waits = False
 
     def _loop(self) -> None:
+        self._begin()
         with np.errstate(all="ignore"):  # a thread has its own state
             while not self._stopped:
                 _until(lambda: self._job is not None or self._stopped, self._sleep)
@@ -102,10 +104,12 @@ class Lanes:
     ----------
     count : int
         The caller's thread included.
+    begin : callable, optional
+        What each thread does first.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, begin: Call = lambda: None) -> None:
+        self.count, self._begin = count, begin
         self._workers: list[_Worker] = []
         self._taken = threading.Lock()
 
@@ -116,7 +120,7 @@ class Lanes:
 
     def _run(self, calls: Sequence[Call]) -> None:
         while len(self._workers) < len(calls) - 1:
-            self._workers.append(_Worker(f"gpucnn-lane-{len(self._workers) + 1}"))
+            self._workers.append(_Worker(f"gpucnn-lane-{len(self._workers) + 1}", self._begin))
         for worker, call in zip(self._workers, calls[1:]):
             worker.start(call)
         errors: list[BaseException | None] = []

@@ -29,7 +29,8 @@ from ...spec import Array, Spec, spec_of
 from ..base import Call, Impl, in_order
 from .activation import SCRATCH, WHOLE, activate, glu, prelu
 from .backend import CpuBackend
-from .kinds import copy
+from .epilogue import same_memory
+from .kinds import Copy, copy
 
 __all__ = [
     "ActivationInPlace",
@@ -430,7 +431,7 @@ class PadCopy(Impl):
     def bind(
         self, backend: CpuBackend, op: Pad, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
-        """Two strips an axis, each inside those before it."""
+        """Two strips an axis, each inside those before it; and the inside, unless it was written there."""
         out, value = outputs[0], op.value
         inner, strips = out, []
         for axis, (before, after) in enumerate(op.pads):
@@ -439,6 +440,8 @@ class PadCopy(Impl):
             inner = np.moveaxis(along[before : size - after], 0, axis)
         borders = [s for s in strips if s.size]
         x = inputs[0]
+        if same_memory(inner, x):
+            return in_order([Copy(border.fill, value) for border in borders])
 
         def call() -> None:
             for border in borders:

@@ -15,7 +15,7 @@ from .backend import CpuBackend
 from .kinds import product, transform
 from .threads import blas_threads
 
-__all__ = ["GUARDED", "PANELS", "WHOLE", "Guarded", "Panels", "Whole", "has_small_kernels"]
+__all__ = ["GUARDED", "GUARDED_CLASSES", "PANELS", "WHOLE", "Guarded", "Panels", "Whole", "has_small_kernels"]
 
 SMALL = 10**6
 """Multiplications up to which OpenBLAS takes matrices as they lie, where it has kernels for that. Larger ones it packs first: weights
@@ -27,7 +27,6 @@ _STEP = 16  # columns that a register of AVX-512 holds: a panel is some of those
 _ROWS = 6  # rows that a kernel takes at once: chunks are multiples of it
 _WIDEST, _DEEP = 64, 1024  # with more rows of weights than this a panel has 16 columns, so that enough rows of x fit
 _GUARD = 8  # columns that a register of AVX2 holds
-_FEW = 64  # rows of an image: with more of them, those of one image are enough for a product
 _BETWEEN = 304  # columns between two guards: with those no more than 320, which that kernel's BLAS takes at once
 
 
@@ -60,8 +59,8 @@ class Whole:
 
     suffix, numerics, interleaved = "", "", False
 
-    def pays(self, c: int, rows: int = 0) -> bool:
-        """Whether it is a good guess for c rows of weights, and so many rows of x an image."""
+    def pays(self, c: int, rows: int = 0, k: int = 0) -> bool:
+        """Whether it is a good guess for (c, k) weights, and so many rows of x an image."""
         return True
 
     def agree(self, backend: CpuBackend, images: int, rows: int, weight: Array, k: int) -> bool:
@@ -115,7 +114,7 @@ class Panels(Whole):
 
     suffix, numerics = "/panels", ", in panels"
 
-    def pays(self, c: int, rows: int = 0) -> bool:
+    def pays(self, c: int, rows: int = 0, k: int = 0) -> bool:
         """Where BLAS has kernels for small products, and they take a dozen rows of x."""
         return has_small_kernels() and c * _STEP * 12 <= SMALL
 
@@ -173,13 +172,22 @@ class Guarded(Whole):
     the last six sum the first and the last eight columns of a matrix in another order than the first six. With four images interleaved
     none of these borders lies between two of them, but that of the six; and the columns that it is seen in are zeros, which nobody reads.
     Products for each image would read all weights for the 16 rows that Winograd's tiles of 14×14 pixels make: 25 GFLOP/s, with these 50.
+    And equal columns have equal sums: classes with the same weights have the same scores.
+
+    Parameters
+    ----------
+    few : int
+        Rows of an image up to which it is a good guess, because those of one are too few for a product.
     """
 
     suffix, numerics, interleaved = "/guarded", ", between zeros", True
 
-    def pays(self, c: int, rows: int = 0) -> bool:
-        """Where BLAS has such a kernel, and an image has few rows."""
-        return has_twelve_rows() and 0 < rows <= _FEW
+    def __init__(self, few: int) -> None:
+        self.few = few
+
+    def pays(self, c: int, rows: int = 0, k: int = 0) -> bool:
+        """Where BLAS has such a kernel, and an image has few rows, or as many results as only classes are."""
+        return has_twelve_rows() and (0 < rows <= self.few or (k > _BETWEEN and k % _STEP != 0))
 
     def agree(self, backend: CpuBackend, images: int, rows: int, weight: Array, k: int) -> bool:
         """What the kernel really does is found out."""
@@ -226,7 +234,7 @@ class Guarded(Whole):
         return _batch(matrix, x, out, each)
 
 
-GUARDED = Guarded()
+GUARDED, GUARDED_CLASSES = Guarded(64), Guarded(0)
 
 
 def _batch(matrix: Array, x: Array, out: Array, step: int) -> list[Call]:

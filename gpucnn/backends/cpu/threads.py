@@ -12,6 +12,8 @@ from typing import Any
 
 __all__ = ["BlasThreads", "blas_threads"]
 
+_TRIES = 8
+
 
 class BlasThreads:
     """Hold BLAS at a number of threads while a plan runs, and restore it after.
@@ -68,10 +70,23 @@ class BlasThreads:
                     self._set(self._before)
                     self._changed.notify_all()
 
+    def begin(self) -> None:
+        """To be called by each thread that works for others: where numbers belong to threads (MKL, OpenMP), it takes one as well."""
+        for lib in self.libraries:
+            if lib.internal_api == "mkl" or getattr(lib, "threading_layer", None) == "openmp":
+                lib.set_num_threads(1)
+
     def _set(self, numbers: list[int]) -> None:
         for lib, number in zip(self.libraries, numbers):
-            if lib.num_threads != number:
+            # Since 3.8 threadpoolctl keeps OpenBLAS to the thread that set it first, and lets others do nothing, without a word. Between
+            # the threads of this process the holder decides; another may still come between two calls.
+            let_go = getattr(lib, "clear_controlling_thread", _nothing)
+            for _ in range(_TRIES):
+                if lib.num_threads == number:
+                    break
+                let_go(force=True)
                 lib.set_num_threads(number)
+            let_go()
 
 
 def blas_threads() -> BlasThreads:
@@ -82,3 +97,7 @@ def blas_threads() -> BlasThreads:
 @lru_cache(maxsize=1)
 def _holder(process: int) -> BlasThreads:
     return BlasThreads()
+
+
+def _nothing(force: bool = False) -> None:
+    pass

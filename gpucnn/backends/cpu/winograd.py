@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ...ops import Conv, Epilogue
+from ...ops import Conv, ConvMaxPool, Epilogue
 from ...spec import Array, Spec
 from ..base import Call, Impl
 from .backend import CpuBackend, Scratch
@@ -24,7 +24,7 @@ from .conv_common import SLACK, Shape, four, is_float32_2d, nhwc, repack
 from .epilogue import finish, room
 from .frame import Frame
 from .gemm import Block, shares
-from .kinds import add, copy
+from .kinds import add, copy, larger
 from .products import WHOLE, Whole
 
 __all__ = ["MOST_ERROR", "TRANSFORMS", "ConvWinograd", "Transforms", "expected_error"]
@@ -111,28 +111,38 @@ class ConvWinograd(Impl):
         About so many in a block.
     products : Whole
         How matrices are multiplied.
+    pooled : bool
+        For ``ConvMaxPool`` instead of ``Conv``.
     """
 
     packs = (1, 2)
 
-    def __init__(self, m: int, least: int = 1, tiles: int = 64, products: Whole = WHOLE) -> None:
-        self.m, self.least, self.tiles, self.products, self.variant = m, least, tiles, products, f"{tiles} tiles"
-        self.name = f"conv_winograd{m}{products.suffix}"
+    def __init__(self, m: int, least: int = 1, tiles: int = 64, products: Whole = WHOLE, pooled: bool = False) -> None:
+        self.m, self.least, self.tiles, self.products, self.pooled, self.variant = m, least, tiles, products, pooled, f"{tiles} tiles"
+        self.name = f"conv_winograd{m}{products.suffix}{'/pooled' if pooled else ''}"
         self.numerics = f"winograd {m}×{m}{products.numerics}"
 
     def variants(self) -> Sequence[Impl]:
         """Other sizes of blocks."""
-        return [ConvWinograd(self.m, self.least, tiles, self.products) for tiles in _TILES if tiles != self.tiles]
+        return [ConvWinograd(self.m, self.least, tiles, self.products, self.pooled) for tiles in _TILES if tiles != self.tiles]
 
-    def supports(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
-        """3×3 kernels without stride, dilation or groups, and no more error than ``MOST_ERROR``."""
-        plain = weight.shape[2:] == (3, 3) and (*op.stride, *op.dilation, op.groups) == (1, 1, 1, 1, 1)
-        return is_float32_2d(x) and plain and expected_error(self.m, x.shape[1]) <= MOST_ERROR
+    def supports(self, op: Conv | ConvMaxPool, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
+        """3×3 kernels without stride, dilation or groups, and no more error than ``MOST_ERROR``; pooled only what suits it."""
+        conv = _conv(op)
+        plain = weight.shape[2:] == (3, 3) and (*conv.stride, *conv.dilation, conv.groups) == (1, 1, 1, 1, 1)
+        able = is_float32_2d(x) and plain and expected_error(self.m, x.shape[1]) <= MOST_ERROR
+        return able and (not self.pooled or self._tiles_well(conv, x, weight))  # else a pass would fuse what is better left apart
 
-    def suits(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
+    def suits(self, op: Conv | ConvMaxPool, x: Spec, weight: Spec, *rest: Spec | None) -> bool:
         """Enough channels that the products outweigh the transforms, and enough tiles."""
-        tiles = prod(self._tiles(*op.infer(x, weight, *rest)[0].shape[2:]))
-        return min(weight.shape[:2]) >= _CHANNELS and tiles >= self.least and self.products.pays(x.shape[1], tiles)
+        conv = _conv(op)
+        return self._tiles_well(conv, x, weight) and self.products.pays(x.shape[1], self._tiles_of(conv, x, weight))
+
+    def _tiles_well(self, op: Conv, x: Spec, weight: Spec) -> bool:
+        return min(weight.shape[:2]) >= _CHANNELS and self._tiles_of(op, x, weight) >= self.least
+
+    def _tiles_of(self, op: Conv, x: Spec, weight: Spec) -> int:
+        return prod(self._tiles(*op.infer(x, weight)[0].shape[2:]))
 
     def _tiles(self, p: int, q: int) -> tuple[int, int]:
         """Tiles down and across an image."""
@@ -167,10 +177,11 @@ class ConvWinograd(Impl):
         pads = op.pads(Spec(tuple(x.shape), np.dtype(np.float32)), Spec((1, 1, 3, 3), np.dtype(np.float32)))
         return Frame(nhwc(x), (3, 3), (1, 1), (1, 1), (pads[0][0], pads[1][0]), self._tiles(1, q)[1] * self.m)
 
-    def workspace(self, op: Conv, x: Spec, weight: Spec, *rest: Spec | None) -> int:
+    def workspace(self, op: Conv | ConvMaxPool, x: Spec, weight: Spec, *rest: Spec | None) -> int:
         """Of the largest block: the padded input, and twice the tiles, or their results."""
         (n, k, p, q), c, m = op.infer(x, weight, *rest)[0].shape, x.shape[1], self.m
-        frame, a, largest, columns = self._frame(op, Shape(x.shape), q), (m + 2) ** 2, 0, self.products.columns(k)
+        p, q = (2 * p, 2 * q) if self.pooled else (p, q)
+        frame, a, largest, columns = self._frame(_conv(op), Shape(x.shape), q), (m + 2) ** 2, 0, self.products.columns(k)
         for group in {1, self._group(n, p, q)} if n else ():
             for block in self._blocks(n, p, q, group):
                 both = max(a * c, (a + 1) * columns) + max(a * c, m * m * columns)
@@ -179,7 +190,7 @@ class ConvWinograd(Impl):
                 largest = max(largest, frame.elements(lines) + block.tiles * both)
         return 4 * largest + room(op.epilogue) + SLACK
 
-    def pack(self, op: Conv, *constants: Any) -> tuple[Any, ...]:
+    def pack(self, op: Conv | ConvMaxPool, *constants: Any) -> tuple[Any, ...]:
         """Weight as ((m+2)², c, k), transformed in float64."""
         g, weight, places = TRANSFORMS[self.m].kernel, constants[1], (self.m + 2) ** 2
         (k, c), forth = weight.shape[:2], np.kron(g, g)
@@ -193,19 +204,20 @@ class ConvWinograd(Impl):
         return repack(constants, self.products.pack_rows((places, c, k), transformed()))
 
     def bind(
-        self, backend: CpuBackend, op: Conv, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
+        self, backend: CpuBackend, op: Conv | ConvMaxPool, inputs: Sequence[Any], outputs: Sequence[Any], workspace: Sequence[Any]
     ) -> Call | None:
         """Per block: tiles, their transform, a product for each of (m+2)² places, and the transform back with the bias."""
         x, u, bias, residual = four(inputs)
         out = nhwc(outputs[0])
         (n, p, q, k), c, m = out.shape, x.shape[1], self.m
+        p, q = (2 * p, 2 * q) if self.pooled else (p, q)
         a, columns = (m + 2) ** 2, self.products.columns(k)
         t = TRANSFORMS[m]
         forth, back = (np.kron(one, one).astype(np.float32) for one in (t.input, t.output))
         if bias is not None:  # it is one more place of a tile
             back = np.hstack([back, np.ones((m * m, 1), np.float32)])
             bias = self.products.row(bias)
-        frame = self._frame(op, x, q)
+        frame = self._frame(_conv(op), x, q)
         parts = backend.lanes_for(2 * n * p * q * k * c * 9)
         tasks: list[list[Call]] = []
         group = self._group(n, p, q)
@@ -236,13 +248,15 @@ class ConvWinograd(Impl):
             return tiles[:, :, part.places].reshape(*shape[:2], images, *shape[2:])
         return np.moveaxis(tiles[:, :, part.places].reshape(*shape[:4], images, shape[4]), 4, 2)
 
-    def _scatter(self, op: Conv, y: Array, residual: Any, out: Array, block: _Block, scratch: Scratch) -> list[Call]:
-        """Epilogue, and the results of each tile to their place; of the last tiles only what lies inside."""
-        m, (_, p, q, k) = self.m, out.shape
+    def _scatter(self, op: Conv | ConvMaxPool, y: Array, residual: Any, out: Array, block: _Block, scratch: Scratch) -> list[Call]:
+        """Epilogue, maxima, and the results of each tile to their place; of the last tiles only what lies inside."""
+        (_, p, q, k), m = out.shape, self.m // 2 if self.pooled else self.m
         memory, rows = scratch.bytes(room(op.epilogue)), y.reshape(-1, y.shape[-1])
+        halves = y.reshape(m, 2, m, 2, *y.shape[2:]) if self.pooled else None
+        results = y if halves is None else halves[:, 0, :, 0]
         places: list[tuple[Array, Callable[[Array], Array], slice]] = []
         for part in block.rectangles():
-            tiles = self._of(y, block, part)
+            tiles = self._of(results, block, part)
             for i0, i1, lines in _inside(p - part.line * m, m, part.lines):
                 for j0, j1, columns in _inside(q - part.column * m, m, part.columns):
                     inner = part._replace(lines=lines, columns=columns)
@@ -254,7 +268,13 @@ class ConvWinograd(Impl):
         if residual is not None:
             calls += [add(part, there(nhwc(residual))[..., channels]) for part, there, channels in places]
         calls += finish(Epilogue(None, op.epilogue.post), rows, None, None, rows, memory)
+        if halves is not None:
+            calls += [larger(halves[:, 0], halves[:, 1]), larger(results, halves[:, 0, :, 1])]
         return calls + [copy(there(out)[..., channels], part) for part, there, channels in places]
+
+
+def _conv(op: Conv | ConvMaxPool) -> Conv:
+    return op.conv if isinstance(op, ConvMaxPool) else op
 
 
 class _Part(NamedTuple):
