@@ -20,6 +20,8 @@ from .power import HIGHEST_POWER, doubles, raised, rooted
 
 __all__ = ["AvgPoolLines", "LpPoolLines", "MaxPoolLines", "MinPoolLines"]
 
+_SHARED = 1 << 18  # elements of windows from which on a step is split over lanes: a tenth of a millisecond on one
+
 Windows = MaxPool | MinPool | AvgPool | LpPool
 
 
@@ -73,7 +75,7 @@ def _bind_extreme(
     out = y.transpose(0, 2, 3, 1)
     n, p, q, c = out.shape
     frame = _frame(op, x, q, fill)
-    parts = backend.lanes_for(out.size * prod(op.kernel_size), 1 << 21)
+    parts = backend.lanes_for(out.size * prod(op.kernel_size), _SHARED)
     tasks = [
         _fold_block(ufunc, frame, Scratch(workspace[i % parts]), b, out[b[0] : b[1], b[2] : b[3]])
         for i, b in enumerate(blocks(n, p, q, c, 1, parts))
@@ -148,7 +150,7 @@ class AvgPoolLines(Impl):
         n, p, q, c = out.shape
         frame = _frame(op, inputs[0], q, 0.0)
         scale = (1 / op.divisors(Spec(tuple(inputs[0].shape), np.dtype(np.float32)))).astype(np.float32)[:, :, None]
-        parts = backend.lanes_for(out.size * prod(op.kernel_size), 1 << 21)
+        parts = backend.lanes_for(out.size * prod(op.kernel_size), _SHARED)
         tasks = []
         for i, b in enumerate(blocks(n, p, q, c, 1, parts)):
             target = out[b[0] : b[1], b[2] : b[3]]
@@ -183,7 +185,7 @@ class LpPoolLines(Impl):
         out = outputs[0].transpose(0, 2, 3, 1)
         n, p, q, c = out.shape
         frame = _frame(op, inputs[0], q, 0.0)
-        parts = backend.lanes_for(out.size * prod(op.kernel_size), 1 << 21)
+        parts = backend.lanes_for(out.size * prod(op.kernel_size), _SHARED)
         tasks = []
         for i, b in enumerate(blocks(n, p, q, c, 1, parts)):
             target, scratch = out[b[0] : b[1], b[2] : b[3]], Scratch(workspace[i % parts])
