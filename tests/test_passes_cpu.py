@@ -99,6 +99,19 @@ def test_paddings_that_stand_in_a_net(forward, inside):
     assert made.plan.graph.notes.get("padded in place", 0) == inside
 
 
+def kept_beside_a_padded_part(x):
+    """A slice of y is kept where a concatenation wants it; the rest of y lies under a part whose padding comes after y's last reader."""
+    y = conv(x, 8)
+    a = conv(y, 4)
+    z = F.tanh(y)
+    return F.cat([y[:, :4], F.pad(a, (1, 1, 1, 1), value=1)], 1), z
+
+
+def test_what_is_padded_in_place_waits_for_those_who_read_beneath_it():
+    made = verify(record(kept_beside_a_padded_part, X, order="channels_last"))
+    assert made.plan.graph.notes["padded in place"] == 1
+
+
 POOLED = {
     "halved": lambda x: F.max_pool2d(conv(x, 16, padding=1), 2),
     "activated": lambda x: F.max_pool2d(F.relu(conv(x, 24, padding=1)), 2),

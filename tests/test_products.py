@@ -108,6 +108,14 @@ def test_between_zeros_images_agree(each, c, k, images):
         assert not WHOLE.agree(backend, images, each, weight, k)
 
 
+def test_widths_that_are_packed_alike_are_told_apart():
+    backend = CpuBackend()
+    for k in (33, 40, 33):
+        GUARDED.agree(backend, 2, 3, GUARDED.pack(np.ones((4, k), np.float32)), k)
+    assert GUARDED.columns(33) == GUARDED.columns(40)
+    assert len(backend._agreed) == 2
+
+
 def test_images_that_do_not_agree_are_found_out(monkeypatch):
     """Also between zeros: a kernel whose fifth row of every six is another one's."""
 

@@ -87,8 +87,16 @@ def test_every_thread_holds_this_process_s_blas():
 def test_threads_that_have_numbers_of_their_own(api, layer, alone):
     blas = Library(8)
     blas.internal_api, blas.threading_layer = api, layer
-    BlasThreads([blas]).begin()
+    holder = BlasThreads([blas])
+    holder.begin()
     assert blas.num_threads == (1 if alone else 8)
+    blas.num_threads = 8
+    with holder.hold(1):
+        blas.num_threads = 6  # another thread's own, which comes in second
+        with holder.hold(1):
+            assert blas.num_threads == (1 if alone else 6)
+        assert blas.num_threads == 6
+    assert blas.num_threads == 8
 
 
 def test_restored_after_an_error():

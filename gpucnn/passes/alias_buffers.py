@@ -97,7 +97,7 @@ class _Places:
     inside : dict of Value to list of Value
         By root, what lies in its buffer.
     written : dict of Value to int
-        When the first element of a value may be written: a concatenation's by the first of its parts.
+        When the first element of a value may be written: that of a concatenation or a padding by the first of its parts.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -111,7 +111,7 @@ class _Places:
             self.inside[value] = [value]
         self.written: dict[Value, int] = {}
         for node, i in self.at.items():
-            parts = (self.written.get(v, i) for v in node.inputs if v is not None) if isinstance(node.op, Concat) else ()
+            parts = (self.written.get(v, i) for v in node.inputs if v is not None) if isinstance(node.op, (Concat, Pad)) else ()
             self.written.update(dict.fromkeys(node.outputs, min((i, *parts))))
 
     def put(self, value: Value, place: Placement) -> None:

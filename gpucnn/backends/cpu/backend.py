@@ -139,22 +139,23 @@ class CpuBackend:
         lanes = [in_order([call for task in tasks[i::parts] for call in task]) for i in range(min(parts, len(tasks)))]
         return partial(self._workers.run, lanes)
 
-    def places_agree(self, images: int, rows: int, weight: Array, way: str = "", together: Together | None = None) -> bool:
+    def places_agree(self, images: int, rows: int, weight: Array, k: int = 0, way: str = "", together: Together | None = None) -> bool:
         """Whether a product of ``images·rows`` rows gives an image the same bits at every place in it.
 
         BLAS chooses kernels by shape and treats the last rows and columns of a matrix differently; whether the bits then differ is a
         property of the library and the shape. It is found out by multiplying the same rows at every place, once a shape. A sum in
         another order often comes out the same: so sixteen of them are looked at, even where the last column is one alone.
-        ``together`` does so where it is done in a ``way`` of its own, and returns (images, rows, columns); else one product does.
+        ``together`` does so where it is done in a ``way`` of its own, and returns (images, rows, k columns); else one product does.
         """
-        key = (way, images, rows, *weight.shape, weight.strides[0] > weight.strides[1])
+        k = k or weight.shape[1]
+        key = (way, images, rows, k, *weight.shape, weight.strides[0] > weight.strides[1])
         if key not in self._agreed:
             last = weight[:, -16:]
             zeros = 2 * np.count_nonzero(last, axis=0).min(initial=len(last)) < len(last)
             if zeros or not (np.abs(last) < _TELLING).all():  # neither a sum of zeros nor one of NaN or infinities has an order
                 plain = (np.abs(weight) < _TELLING) & (weight != 0)
                 weight = np.where(plain, weight, np.random.default_rng(0).standard_normal(weight.shape[1], np.float32))
-            draws = range(16 // gcd(weight.shape[1], 16))
+            draws = range(16 // gcd(k, 16))
             together = together or (lambda one, weight: np.matmul(np.tile(one, (images, 1)), weight))
             ones = (np.random.default_rng(i).standard_normal((rows, len(weight)), np.float32) for i in draws)
             with self.session():  # of its one thread: more of them cut a product in places of their own

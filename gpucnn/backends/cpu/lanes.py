@@ -81,7 +81,7 @@ class _Worker:
         self._waits = False
 
     def _loop(self) -> None:
-        self._begin()
+        begin: Call | None = self._begin
         with np.errstate(all="ignore"):  # a thread has its own state
             while not self._stopped:
                 _until(lambda: self._job is not None or self._stopped, self._sleep)
@@ -89,6 +89,9 @@ class _Worker:
                 if job is None:
                     return
                 try:
+                    if begin is not None:
+                        begin()
+                        begin = None
                     job()
                 except BaseException as error:  # raised where the step was begun
                     self._error = error

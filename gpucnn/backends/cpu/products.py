@@ -197,7 +197,7 @@ class Guarded(Whole):
             in_order(self.calls(np.repeat(one, images, 0), weight, k, y))()
             return np.concatenate([y[:, there] for there, _ in self.parts(k)], 1).reshape(len(one), images, k).swapaxes(0, 1)
 
-        return images == 1 or backend.places_agree(images, rows, weight, self.suffix, together)
+        return images == 1 or backend.places_agree(images, rows, weight, k, self.suffix, together)
 
     def columns(self, k: int) -> int:
         """Zeros, and behind each run of results zeros."""

@@ -58,26 +58,37 @@ class BlasThreads:
                 self._changed.notify_all()
             if not self._count:
                 self._wanted = threads
-                self._before = [lib.num_threads for lib in self.libraries]
-                self._set([threads] * len(self._before))
+                self._before = [lib.num_threads for lib in self._libraries_of(False)]
+                self._set(self._libraries_of(False), [threads] * len(self._before))
             self._count += 1
+        own = self._libraries_of(True)
+        before = [lib.num_threads for lib in own]
         try:
+            self._set(own, [threads] * len(own))
             yield
         finally:
+            self._set(own, before)
             with self._changed:
                 self._count -= 1
                 if not self._count:
-                    self._set(self._before)
+                    self._set(self._libraries_of(False), self._before)
                     self._changed.notify_all()
 
     def begin(self) -> None:
-        """To be called by each thread that works for others: where numbers belong to threads (MKL, OpenMP), it takes one as well."""
-        for lib in self.libraries:
-            if lib.internal_api == "mkl" or getattr(lib, "threading_layer", None) == "openmp":
-                lib.set_num_threads(1)
+        """To be called by each thread that works for others: where numbers belong to threads, it takes one as well."""
+        own = self._libraries_of(True)
+        self._set(own, [1] * len(own))
 
-    def _set(self, numbers: list[int]) -> None:
-        for lib, number in zip(self.libraries, numbers):
+    def _libraries_of(self, thread: bool) -> list[Any]:
+        """Those whose numbers belong to a thread (MKL, OpenMP); or those whose number is the process's."""
+        return [
+            lib
+            for lib in self.libraries
+            if (getattr(lib, "internal_api", "") == "mkl" or getattr(lib, "threading_layer", "") == "openmp") == thread
+        ]
+
+    def _set(self, libraries: list[Any], numbers: list[int]) -> None:
+        for lib, number in zip(libraries, numbers):
             # Since 3.8 threadpoolctl keeps OpenBLAS to the thread that set it first, and lets others do nothing, without a word. Between
             # the threads of this process the holder decides; another may still come between two calls.
             let_go = getattr(lib, "clear_controlling_thread", _nothing)
