@@ -66,17 +66,21 @@ def test_padding_that_stays_in_its_convolution(forward):
     assert "pads unfolded" not in verify(record(forward, X)).plan.graph.notes
 
 
+def assert_same_bits(forward, shape):
+    """With the passes of a CPU and without, of the same weights."""
+    state, answers = RNG.bit_generator.state, []
+    for passes in (PASSES, None):
+        RNG.bit_generator.state = state
+        graph = record(forward, shape)
+        feeds = draw_feeds(graph)
+        answers.append(Planned(graph, passes=passes).run(feeds))
+    for name, y in answers[0].items():
+        np.testing.assert_array_equal(y.view(np.int32), answers[1][name].view(np.int32))
+
+
 def test_bits_are_the_same_wherever_lines_lie():
     for forward in UNFOLDED.values():
-        state = RNG.bit_generator.state
-        answers = []
-        for passes in (PASSES, None):
-            RNG.bit_generator.state = state
-            graph = record(forward, X)
-            feeds = draw_feeds(graph)
-            answers.append(Planned(graph, passes=passes).run(feeds))
-        for name, y in answers[0].items():
-            np.testing.assert_array_equal(y.view(np.int32), answers[1][name].view(np.int32))
+        assert_same_bits(forward, X)
 
 
 PADS = {
@@ -158,11 +162,4 @@ def test_no_pool_is_fused_without_winograd():
 
 def test_bits_are_the_same_fused_or_not():
     for forward in POOLED.values():
-        state = RNG.bit_generator.state
-        answers = []
-        for passes in (PASSES, None):
-            RNG.bit_generator.state = state
-            graph = record(forward, (2, 16, 16, 16))  # of an odd size the last line is not computed, and products have other shapes
-            feeds = draw_feeds(graph)
-            answers.append(Planned(graph, passes=passes).run(feeds)["0"])
-        np.testing.assert_array_equal(answers[0].view(np.int32), answers[1].view(np.int32))
+        assert_same_bits(forward, (2, 16, 16, 16))  # of an odd size the last line is not computed, and products have other shapes

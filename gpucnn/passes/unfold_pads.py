@@ -22,7 +22,7 @@ def unfold_pads(graph: Graph) -> None:
     """Give convolutions that would copy their input into a padded frame a padded input instead, where they alone read it.
 
     The padding is a node then whose input lies inside its result: what makes it writes it there, and only the borders are filled. For
-    plans on a CPU; MobileNetV2 copies a seventh of its time otherwise.
+    plans on a CPU.
     """
     with Rewriter(graph) as rewriter:
         for node in rewriter:

@@ -46,10 +46,10 @@ def _multiplied(
     images, k = out.shape[0], out.shape[-1]
     target = None if products.interleaved else sums_in(op, bias, out)
     acc = scratch.take(len(rows), products.columns(k)) if target is None else target
-    finished = finish_runs(op, products, acc, bias, residual, out, scratch) if products.interleaved else (
-        finish_block(op, acc, bias, residual, out, scratch)
-    )  # fmt: skip
-    return [*products.calls(rows, weight, k, acc, images), *finished]
+    calls = products.calls(rows, weight, k, acc, images)
+    if products.interleaved:
+        return calls + finish_runs(op, products, acc, bias, residual, out, scratch)
+    return calls + finish_block(op, acc, bias, residual, out, scratch)
 
 
 @takes_lines
