@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -73,7 +74,13 @@ def main() -> None:
         record = {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "commit": commit(), "libraries": libraries}
         record["machine"] = machine()
         record |= {"rounds": args.rounds, "seconds": args.seconds, "rows": rows}
-        args.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        args.json.write_text(compact(record), "utf-8")
+
+
+def compact(record: Any) -> str:
+    """JSON with six digits of every float, and lists of numbers in one line."""
+    text = json.dumps(json.loads(json.dumps(record), parse_float=lambda digits: float(f"{float(digits):.6g}")), indent=1)
+    return re.sub(r"\[[^\[\]{}\"]*\]", lambda found: " ".join(found[0].split()).replace("[ ", "[").replace(" ]", "]"), text) + "\n"
 
 
 def arguments() -> argparse.Namespace:
