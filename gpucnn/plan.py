@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -88,6 +88,7 @@ class Plan:
     arena_bytes: int
     _offsets: Mapping[Value, int]
     _scratch: tuple[tuple[int, ...], ...]
+    _turns: tuple[int, ...]
 
     def bind(self, arena: Array | None = None) -> Program:
         """Bind every step to an arena of at least ``arena_bytes``; to a fresh one if none is given."""
@@ -116,7 +117,8 @@ class Program:
         self._views: dict[Value, Array] = {}
         self.inputs = {name: self._view(v) for name, v in graph.inputs.items()}
         self.calls: list[tuple[Step, Call]] = []
-        for step, scratch in zip(plan.steps, plan._scratch):
+        turns = []
+        for step, scratch, turn in zip(plan.steps, plan._scratch, plan._turns):
             inputs = [
                 c if c is not None or v is None or v.is_constant else self._view(v)
                 for c, v in zip(step.constants, step.node.inputs)
@@ -129,10 +131,13 @@ class Program:
                 call = step.impl.bind(backend, step.node.op, inputs, outputs, lanes)
             if call is not None:
                 self.calls.append((step, call))
+                turns.append(turn)
         self.outputs = {
             name: backend.upload(v.data) if v.is_constant else self._view(v) for name, v in graph.outputs.items()
         }
-        self._all = backend.sequence([(call, step.impl is not REFERENCE and not step.repacks) for step, call in self.calls])
+        self._all = backend.sequence(
+            [(call, step.impl is not REFERENCE and not step.repacks, turn) for (step, call), turn in zip(self.calls, turns)]
+        )
 
     def _view(self, value: Value) -> Array:
         if value not in self._views:
@@ -285,8 +290,30 @@ def _laid(backend: Backend, op: Op, i: int, value: Any) -> Any:
     return backend.xp.moveaxis(backend.upload(np.ascontiguousarray(np.moveaxis(value, 1, -1))), -1, 1)
 
 
+def _turns(backend: Backend, graph: Graph, steps: list[Step]) -> list[int]:
+    """Number of the turn of each step. Those of one turn touch nothing that another of them writes, so that lanes need not meet between.
+
+    Parts of one buffer, as the branches of a concatenation write them, are apart. A backend without lanes has one step a turn, and
+    less memory in use.
+    """
+
+    def roots(values: Iterable[Value | None]) -> set[Value]:
+        return {graph.placements[v].root for v in values if v is not None and not v.is_constant}
+
+    turns: list[int] = []
+    read: set[Value] = set()
+    written: set[Value] = set()
+    for at, step in enumerate(steps):
+        reads, writes = roots(step.node.inputs), roots(step.node.outputs)
+        together = at > 0 and backend.lanes > 1 and not (reads & written or writes & read)
+        turns.append(turns[-1] + (not together) if turns else 0)
+        read, written = (read | reads, written | writes) if together else (reads, writes)
+    return turns
+
+
 def _lay_out(backend: Backend, graph: Graph, steps: list[Step]) -> Plan:
-    """Offsets for every buffer and scratch, from the steps at which each is alive."""
+    """Offsets for every buffer and scratch, from the turns at which each is alive."""
+    turns = _turns(backend, graph, steps)
     alive: dict[Value, list[int]] = {}
 
     def touch(value: Value | None, at: int) -> None:
@@ -296,19 +323,19 @@ def _lay_out(backend: Backend, graph: Graph, steps: list[Step]) -> Plan:
 
     for source in graph.inputs.values():
         touch(source, -1)
-    for at, step in enumerate(steps):
+    for turn, step in zip(turns, steps):
         for value in (*step.node.inputs, *step.node.outputs):
-            touch(value, at)
+            touch(value, turn)
     for result in graph.outputs.values():
         touch(result, len(steps))
     roots = list(alive)
     lifetimes = [Lifetime(root.spec.nbytes, *alive[root]) for root in roots]
-    for at, step in enumerate(steps):
-        lifetimes += [Lifetime(step.workspace, at, at)] * backend.lanes
+    for turn, step in zip(turns, steps):
+        lifetimes += [Lifetime(step.workspace, turn, turn)] * backend.lanes
     offsets, total = plan_arena(lifetimes)
     scratch = offsets[len(roots) :]
     per_step = tuple(tuple(scratch[i * backend.lanes : (i + 1) * backend.lanes]) for i in range(len(steps)))
-    return Plan(backend, graph, tuple(steps), total, dict(zip(roots, offsets)), per_step)
+    return Plan(backend, graph, tuple(steps), total, dict(zip(roots, offsets)), per_step, tuple(turns))
 
 
 @lru_cache(maxsize=1)

@@ -78,6 +78,33 @@ class AlwaysLanes(CpuBackend):
         return self.lanes
 
 
+class _OneByOne:
+    """In place of lanes: the last begins when nobody else has, and ends before anybody does. What is not apart then shows."""
+
+    meetings = 0
+
+    def run(self, calls: Sequence[Callable[[], None]]) -> None:
+        self.meetings += 1
+        for call in reversed(calls):
+            call()
+
+    def close(self) -> None:
+        pass
+
+
+class LastLaneFirst(AlwaysLanes):
+    """Two lanes, of which the second does all that it has to do in a turn before the first begins."""
+
+    def __init__(self) -> None:
+        super().__init__(lanes=2)
+        self._workers: Any = _OneByOne()
+
+    @property
+    def meetings(self) -> int:
+        """How often work was shared out."""
+        return int(self._workers.meetings)
+
+
 def record(forward: Callable[..., Any], *shapes: tuple[int, ...], order: Any = "logical", dtype: str = "float32") -> Graph:
     """The graph of ``forward(x0, x1, …)``, with outputs "0", "1", …."""
     graph = Graph()

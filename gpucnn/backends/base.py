@@ -191,8 +191,8 @@ class Backend(Protocol):
         """Bytes that an arena could take now."""
         ...
 
-    def sequence(self, calls: Sequence[tuple[Call, bool]]) -> Call:
-        """One call for all; with each, whether it does nothing but launch."""
+    def sequence(self, calls: Sequence[tuple[Call, bool, int]]) -> Call:
+        """One call for all; with each, whether it does nothing but launch, and its turn: those of one turn may run side by side."""
         ...
 
     def time(self, call: Call) -> float:

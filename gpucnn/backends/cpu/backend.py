@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from itertools import chain, groupby, zip_longest
 from math import gcd, prod
 from typing import Any
 
@@ -137,7 +137,7 @@ class CpuBackend:
             calls = tuple(call for task in tasks for call in task)
             return in_order(calls) if calls else None
         lanes = [in_order([call for task in tasks[i::parts] for call in task]) for i in range(min(parts, len(tasks)))]
-        return partial(self._workers.run, lanes)
+        return _Shared(self._workers, lanes)
 
     def places_agree(self, images: int, rows: int, weight: Array, k: int = 0, way: str = "", together: Together | None = None) -> bool:
         """Whether a product of ``images·rows`` rows gives an image the same bits at every place in it.
@@ -174,9 +174,17 @@ class CpuBackend:
             self._agreed[key] = _alike(images, y.reshape(-1, images, columns).swapaxes(0, 1))
         return self._agreed[key]
 
-    def sequence(self, calls: Sequence[tuple[Call, bool]]) -> Call:
-        """One after the other."""
-        return in_order([call for call, _ in calls])
+    def sequence(self, calls: Sequence[tuple[Call, bool, int]]) -> Call:
+        """One turn after the other. What is shared out in one turn is handed out at once: lanes then meet once, and wait less."""
+        turns = (self._turn([call for call, *_ in group]) for _, group in groupby(calls, key=lambda each: each[2]))
+        return in_order(list(chain.from_iterable(turns)))
+
+    def _turn(self, calls: list[Call]) -> list[Call]:
+        shared = [call for call in calls if isinstance(call, _Shared)]
+        if len(shared) < 2:
+            return calls
+        lanes = [in_order([call for call in lane if call is not None]) for lane in zip_longest(*(call.lanes for call in shared))]
+        return [*(call for call in calls if call not in shared), _Shared(self._workers, lanes)]
 
     def time(self, call: Call) -> float:
         """Seconds by the clock."""
@@ -187,6 +195,23 @@ class CpuBackend:
     def close(self) -> None:
         """Stop the lanes' threads."""
         self._workers.close()
+
+
+class _Shared:
+    """One call for each lane, as one call.
+
+    Attributes
+    ----------
+    lanes : sequence of Call
+    """
+
+    __slots__ = ("_workers", "lanes")
+
+    def __init__(self, workers: Lanes, lanes: Sequence[Call]) -> None:
+        self._workers, self.lanes = workers, lanes
+
+    def __call__(self) -> None:
+        self._workers.run(self.lanes)
 
 
 def _alike(images: int, y: Array) -> bool:

@@ -126,11 +126,11 @@ class CudaBackend:
         """A NumPy copy."""
         return self.driver.read(source, out)
 
-    def sequence(self, calls: Sequence[tuple[Call, bool]]) -> Call:
+    def sequence(self, calls: Sequence[tuple[Call, bool, int]]) -> Call:
         """One call for all: neighbours that only launch become one CUDA graph, between those that do more."""
         parts: list[Call] = []
-        for only_launches, group in groupby(calls, key=lambda pair: pair[1]):
-            run = in_order([call for call, _ in group])
+        for only_launches, group in groupby(calls, key=lambda each: each[1]):
+            run = in_order([call for call, *_ in group])
             parts.append(_Captured(self.driver, run) if only_launches and settings().graphs else run)
         return in_order(parts)
 
