@@ -1,7 +1,7 @@
 """Images per second of gpucnn beside ONNX Runtime and others, on the CPU, with the same weights, inputs and number of threads.
 
     python tests/perf/cpu.py FOLDER [--models resnet50,vgg16] [--batches 1,16] [--threads 1,2] [--peers torch,openvino,ncnn]
-                             [--rounds 9] [--seconds 0.5] [--json OUT]
+                             [--rounds 9] [--seconds 0.5] [--json OUT [--update]]
     python tests/perf/cpu.py --table tests/perf/results/cpu_*.json
 
 FOLDER is what export_onnx.py wrote. Needs onnxruntime, and what is asked for as a peer: torch (eager, channels_last), openvino (float32 by
@@ -74,7 +74,23 @@ def main() -> None:
         record = {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "commit": commit(), "libraries": libraries}
         record["machine"] = machine()
         record |= {"rounds": args.rounds, "seconds": args.seconds, "rows": rows}
+        if args.update:
+            record = updated(json.loads(args.json.read_text("utf-8")), record)
         args.json.write_text(compact(record), "utf-8")
+
+
+def updated(record: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    """The record with the rows of another on the same machine in place of its own; ratios to peers stay where the newer has none."""
+    if record["machine"]["cpu"] != newer["machine"]["cpu"]:
+        sys.exit(f"--update: the file is of {record['machine']['cpu']}, this is {newer['machine']['cpu']}")
+    name = lambda row: (row["model"], row["batch"], row["threads"])  # noqa: E731
+    fresh = {name(row): row | {key: newer[key] for key in ("commit", "when", "rounds")} for row in newer["rows"]}
+    rows = []
+    for row in record["rows"]:
+        beside = {key: row[key] for key in ("peers", "peer_samples")}
+        found = fresh.get(name(row), row)
+        rows.append(found if found["peers"] else found | beside)
+    return record | {"rows": rows}
 
 
 def compact(record: Any) -> str:
@@ -98,6 +114,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9, help="(9)")
     parser.add_argument("--seconds", type=float, default=0.5, help="a side in a round; one run at the least (0.5)")
     parser.add_argument("--json", type=Path, help="write everything measured there")
+    parser.add_argument("--update", action="store_true", help="replace in the file of --json only what is measured")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -143,9 +160,11 @@ def _of_machine(record: dict[str, Any]) -> list[str]:
     rows = {(row["model"], row["batch"], row["threads"]): row for row in record["rows"]}
     columns = [(16, 1), (16, 2), (1, 1), (1, 2)]
     titles = [f"batch {b}, {t} thread{'s' * (t > 1)}" for b, t in columns]
+    commits = {(row["batch"], row["threads"], row["commit"]) for row in record["rows"] if "commit" in row}
+    later = [f"; {titles[columns.index((b, t))]} commit {commit}, peers aside" for b, t, commit in sorted(commits)]
     lines = [
         f"{host['cpu']}, {host['cores']} cores, {peak}, NumPy {versions['numpy']} with {library}, ONNX Runtime {versions['onnxruntime']};",
-        f"commit {record['commit']}, {record['when'][:10]}:",
+        f"commit {record['commit']}, {record['when'][:10]}{''.join(later)}:",
         "",
         "| | " + " | ".join(titles) + " |",
         "|---|" + "---|" * len(columns),
