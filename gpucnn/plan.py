@@ -9,6 +9,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .backends.base import Backend, Call, Impl, Reference
 from .errors import GpucnnError, UnsupportedError
@@ -293,8 +294,8 @@ def _laid(backend: Backend, op: Op, i: int, value: Any) -> Any:
 def _turns(backend: Backend, graph: Graph, steps: list[Step]) -> list[int]:
     """Number of the turn of each step. Those of one turn touch nothing that another of them writes, so that lanes need not meet between.
 
-    Parts of one buffer, as the branches of a concatenation write them, are apart. A backend without lanes has one step a turn, and
-    less memory in use.
+    Branches of a concatenation write parts of one buffer, which are apart; but one may also be written over what nobody
+    reads of another. A backend without lanes has one step a turn, and less memory in use.
     """
 
     def roots(values: Iterable[Value | None]) -> set[Value]:
@@ -303,12 +304,28 @@ def _turns(backend: Backend, graph: Graph, steps: list[Step]) -> list[int]:
     turns: list[int] = []
     read: set[Value] = set()
     written: set[Value] = set()
+    results: list[Value] = []
     for at, step in enumerate(steps):
         reads, writes = roots(step.node.inputs), roots(step.node.outputs)
+        made = [v for v in step.node.outputs if v.spec.size]
         together = at > 0 and backend.lanes > 1 and not (reads & written or writes & read)
+        together = together and not any(_overlap(graph, a, b) for a in made for b in results)
         turns.append(turns[-1] + (not together) if turns else 0)
-        read, written = (read | reads, written | writes) if together else (reads, writes)
+        read, written, results = (read | reads, written | writes, results + made) if together else (reads, writes, made)
     return turns
+
+
+def _overlap(graph: Graph, a: Value, b: Value) -> bool:
+    """Whether two values of one buffer have a byte in common, or it takes long to tell."""
+    here, there = graph.placements[a], graph.placements[b]
+    if here.root is not there.root:
+        return False
+    memory = np.empty(1 + max(here.offset, there.offset), np.int8)  # never read: only addresses are compared
+    one, other = (as_strided(memory[p.offset :], v.shape, p.strides) for v, p in ((a, here), (b, there)))
+    try:
+        return bool(np.shares_memory(one, other, max_work=10000))  # type: ignore[arg-type]  # the stubs know of no other number than 0 and -1
+    except np.exceptions.TooHardError:
+        return True
 
 
 def _lay_out(backend: Backend, graph: Graph, steps: list[Step]) -> Plan:

@@ -65,6 +65,20 @@ def test_who_reads_what_a_neighbour_writes_over_goes_before():
     verify(record(written_over, (1, 32, 16, 16), order="channels_last"), backend=backend)
 
 
+def over_what_nobody_reads(x):
+    return F.cat([F.conv2d(x, weight(64, 64))[:, :32], F.conv2d(x, weight(64, 64, 3), padding=1)], 1)
+
+
+def over_it_by_one_alone(x):
+    a, c = F.conv2d(x, weight(32, 32)), F.conv2d(x, weight(32, 32))
+    return F.cat([a[:, :16], F.channel_shuffle(x, 4)], 1), F.max_pool2d(c, 2)
+
+
+@pytest.mark.parametrize(("net", "c", "side"), [(over_what_nobody_reads, 64, 56), (over_it_by_one_alone, 32, 16)])
+def test_who_writes_over_what_nobody_reads_of_a_neighbour_comes_after(net, c, side):
+    verify(record(net, (1, c, side, side), order="channels_last"), backend=LastLaneFirst(), passes=PASSES_CPU)
+
+
 @pytest.mark.parametrize("lanes", [1, 2, 3])
 def test_bits_do_not_depend_on_turns(lanes, monkeypatch):
     x = RNG.standard_normal((1, 32, 16, 16), np.float32)
