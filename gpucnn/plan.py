@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .backends.base import Backend, Call, Impl, Reference
+from .backends.base import Backend, Bound, Call, Impl, Reference
 from .errors import GpucnnError, UnsupportedError
 from .graph import Graph, Node, Value
 from .limits import check_limit
@@ -118,7 +118,7 @@ class Program:
         self._views: dict[Value, Array] = {}
         self.inputs = {name: self._view(v) for name, v in graph.inputs.items()}
         self.calls: list[tuple[Step, Call]] = []
-        turns = []
+        bound: list[Bound] = []
         for step, scratch, turn in zip(plan.steps, plan._scratch, plan._turns):
             inputs = [
                 c if c is not None or v is None or v.is_constant else self._view(v)
@@ -132,13 +132,11 @@ class Program:
                 call = step.impl.bind(backend, step.node.op, inputs, outputs, lanes)
             if call is not None:
                 self.calls.append((step, call))
-                turns.append(turn)
+                bound.append(Bound(call, step.impl is not REFERENCE and not step.repacks, turn))
         self.outputs = {
             name: backend.upload(v.data) if v.is_constant else self._view(v) for name, v in graph.outputs.items()
         }
-        self._all = backend.sequence(
-            [(call, step.impl is not REFERENCE and not step.repacks, turn) for (step, call), turn in zip(self.calls, turns)]
-        )
+        self._all = backend.sequence(bound)
 
     def _view(self, value: Value) -> Array:
         if value not in self._views:
@@ -291,39 +289,45 @@ def _laid(backend: Backend, op: Op, i: int, value: Any) -> Any:
     return backend.xp.moveaxis(backend.upload(np.ascontiguousarray(np.moveaxis(value, 1, -1))), -1, 1)
 
 
+_SIDE_BY_SIDE = 4  # steps in a turn at most: what all of them read, write and want as scratch is in use at once
+
+
 def _turns(backend: Backend, graph: Graph, steps: list[Step]) -> list[int]:
     """Number of the turn of each step. Those of one turn touch nothing that another of them writes, so that lanes need not meet between.
 
     Branches of a concatenation write parts of one buffer, which are apart; but one may also be written over what nobody
     reads of another. A backend without lanes has one step a turn, and less memory in use.
     """
+    if backend.lanes == 1:
+        return list(range(len(steps)))
 
     def roots(values: Iterable[Value | None]) -> set[Value]:
         return {graph.placements[v].root for v in values if v is not None and not v.is_constant}
 
     turns: list[int] = []
+    turn = -1
     read: set[Value] = set()
-    written: set[Value] = set()
-    results: list[Value] = []
-    for at, step in enumerate(steps):
-        reads, writes = roots(step.node.inputs), roots(step.node.outputs)
-        made = [v for v in step.node.outputs if v.spec.size]
-        together = at > 0 and backend.lanes > 1 and not (reads & written or writes & read)
-        together = together and not any(_overlap(graph, a, b) for a in made for b in results)
-        turns.append(turns[-1] + (not together) if turns else 0)
-        read, written, results = (read | reads, written | writes, results + made) if together else (reads, writes, made)
+    written: list[Value] = []
+    for step in steps:
+        reads, writes = roots(step.node.inputs), list(step.node.outputs)
+        together = 0 < turns[-_SIDE_BY_SIDE:].count(turn) < _SIDE_BY_SIDE and not (reads & roots(written) or roots(writes) & read)
+        together = together and not any(_overlap(graph, a, b) for a in writes for b in written)
+        turn += not together
+        turns.append(turn)
+        read, written = (read | reads, written + writes) if together else (reads, writes)
     return turns
 
 
 def _overlap(graph: Graph, a: Value, b: Value) -> bool:
-    """Whether two values of one buffer have a byte in common, or it takes long to tell."""
+    """Whether two values have a byte of one buffer in common, or it takes long to tell."""
     here, there = graph.placements[a], graph.placements[b]
-    if here.root is not there.root:
+    if here.root is not there.root or not a.spec.size or not b.spec.size:
         return False
-    memory = np.empty(1 + max(here.offset, there.offset), np.int8)  # never read: only addresses are compared
-    one, other = (as_strided(memory[p.offset :], v.shape, p.strides) for v, p in ((a, here), (b, there)))
+    first = min(here.offset, there.offset)
+    memory = np.empty(1 + max(here.offset, there.offset) - first, np.int8)  # never touched: addresses are compared, by elements
+    one, other = (as_strided(memory[p.offset - first :], v.shape, p.strides) for v, p in ((a, here), (b, there)))
     try:
-        return bool(np.shares_memory(one, other, max_work=10000))  # type: ignore[arg-type]  # the stubs know of no other number than 0 and -1
+        return bool(np.shares_memory(one, other, max_work=10000))  # type: ignore[arg-type]  # NumPy's stubs know 0 and -1 alone
     except np.exceptions.TooHardError:
         return True
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from gpucnn.backends.cpu import CpuBackend
 from gpucnn.errors import ShapeError
 from gpucnn.graph import Graph, Value
 from gpucnn.memory import Lifetime, plan_arena
+from gpucnn.passes import PASSES_CPU
 from gpucnn.spec import Spec
 
 MORE = int(os.environ.get("GPUCNN_TEST_EXAMPLES", "0"))
@@ -192,6 +194,15 @@ def branch(net: Net) -> None:
     net.maps += [a, b, inner, F.cat([net.of(a, b, x), inner, net.of(a, b, inner)], 1)]
 
 
+def part(net: Net) -> None:
+    """A part of a step's result, of which nobody reads the rest, concatenated with another step: written over the rest, if at all."""
+    x, k = net.map(), net.whole(2, 4)
+    a = F.conv2d(x, net.weights(k, x.shape[1], 1, 1))
+    kept = F.narrow(a, 1, net.whole(0, k - 1), 1)
+    b = net.of(lambda: F.conv2d(x, net.weights(k, x.shape[1], 3, 3), padding=1), lambda: F.flip(x, 3), lambda: F.relu(x))()
+    net.maps.append(F.cat([kept, b] if net.of(True, False) else [b, kept], 1))
+
+
 def pool(net: Net) -> None:
     x, k, s, ceil = net.map(), net.whole(1, 3), net.of(None, 1, 2), net.of(False, True)
     kinds = (
@@ -288,7 +299,7 @@ def concatenate_rows(net: Net) -> None:
 
 GROW = (
     convolve, convolve, pointwise, depthwise, normalise, normalise, activate, activate, add, add, scale, scale, gate,
-    concatenate, concatenate, branch, pool, border, permute, reshape, soften, flatten,
+    concatenate, concatenate, branch, part, part, pool, border, permute, reshape, soften, flatten,
     cut, cut, shuffle, repeat, unit, reduce, resize, enlarge, multiply, normalise_by_itself, compute,
 )  # fmt: skip
 GROW_ROWS = (classify, classify, activate_row, concatenate_rows)
@@ -315,6 +326,21 @@ def test_a_plan_of_any_graph_equals_its_true_values(data):
         raise
     finally:
         backend.close()
+
+
+@PROFILE
+@given(st.data())
+def test_steps_of_one_turn_write_nothing_that_another_touches(data):
+    """By the memory that they are bound to, whatever the plan thinks of it."""
+    net = Net(data.draw)
+    made = plan.compile(net.graph, LastLaneFirst(), passes=PASSES_CPU)
+    program = made.bind()
+    for (a, b), (turn, other) in zip(combinations(made.steps, 2), combinations(made._turns, 2)):
+        if turn == other:
+            for one, two in ((a, b), (b, a)):
+                touched = [v for v in (*two.node.inputs, *two.node.outputs) if v is not None and not v.is_constant]
+                for x, y in product(one.node.outputs, touched):
+                    assert not np.shares_memory(program._view(x), program._view(y)), f"{one.node.name} and {two.node.name}: {y.name}"
 
 
 @PROFILE

@@ -99,3 +99,10 @@ def test_bits_do_not_depend_on_turns(lanes, monkeypatch):
         results.append(backend.read(program.outputs["0"]))
     backend.close()
     assert np.array_equal(*results)
+
+
+def test_a_turn_has_few_steps():
+    """All that its steps want lies in memory at once."""
+    made, convs = turns(lambda x: tuple(F.conv2d(x, weight(32, 32)) for _ in range(9)), LastLaneFirst())
+    assert [convs.count(turn) for turn in sorted(set(convs))] == [4, 4, 1]
+    assert made._turns[-1] == max(convs)

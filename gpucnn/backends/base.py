@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ..ops import Op
 from ..spec import Array, Spec
 
-__all__ = ["Backend", "Call", "Impl", "InOrder", "Packed", "Reference", "Tenant", "in_order"]
+__all__ = ["Backend", "Bound", "Call", "Impl", "InOrder", "Packed", "Reference", "Tenant", "in_order"]
 
 Call = Callable[[], None]
 """A step of a plan: all it needs is bound, and it allocates nothing."""
@@ -144,6 +144,23 @@ class Reference(Impl):
         return call
 
 
+class Bound(NamedTuple):
+    """A step of a program.
+
+    Attributes
+    ----------
+    call : Call
+    only_launches : bool
+        Whether it does nothing but launch.
+    turn : int
+        Steps of one turn may run side by side, and in any order.
+    """
+
+    call: Call
+    only_launches: bool
+    turn: int
+
+
 class Tenant(Protocol):
     """A program on an arena of the backend's."""
 
@@ -191,8 +208,8 @@ class Backend(Protocol):
         """Bytes that an arena could take now."""
         ...
 
-    def sequence(self, calls: Sequence[tuple[Call, bool, int]]) -> Call:
-        """One call for all; with each, whether it does nothing but launch, and its turn: those of one turn may run side by side."""
+    def sequence(self, steps: Sequence[Bound]) -> Call:
+        """One call for all steps."""
         ...
 
     def time(self, call: Call) -> float:

@@ -56,6 +56,9 @@ def main() -> None:
     if args.worker:
         print(json.dumps(work(args.folder, args.models, args.batches, args.threads[0], args.rounds, args.seconds, args.peers)))
         return
+    before = json.loads(args.json.read_text("utf-8")) if args.update else None
+    if before and before["machine"]["cpu"] != machine()["cpu"]:
+        sys.exit(f"--update: {args.json} is of {before['machine']['cpu']}, this is {machine()['cpu']}")
     print(f"img/s, medians of {args.rounds} rounds of {args.seconds} s a side; ratio is gpucnn / ONNX Runtime")
     print(HEAD)
     rows: list[dict[str, Any]] = []
@@ -74,23 +77,23 @@ def main() -> None:
         record = {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "commit": commit(), "libraries": libraries}
         record["machine"] = machine()
         record |= {"rounds": args.rounds, "seconds": args.seconds, "rows": rows}
-        if args.update:
-            record = updated(json.loads(args.json.read_text("utf-8")), record)
+        if before:
+            record = updated(before, record)
         args.json.write_text(compact(record), "utf-8")
 
 
 def updated(record: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
-    """The record with the rows of another on the same machine in place of its own; ratios to peers stay where the newer has none."""
-    if record["machine"]["cpu"] != newer["machine"]["cpu"]:
-        sys.exit(f"--update: the file is of {record['machine']['cpu']}, this is {newer['machine']['cpu']}")
-    name = lambda row: (row["model"], row["batch"], row["threads"])  # noqa: E731
-    fresh = {name(row): row | {key: newer[key] for key in ("commit", "when", "rounds")} for row in newer["rows"]}
-    rows = []
-    for row in record["rows"]:
-        beside = {key: row[key] for key in ("peers", "peer_samples")}
-        found = fresh.get(name(row), row)
-        rows.append(found if found["peers"] else found | beside)
-    return record | {"rows": rows}
+    """The record with the rows of a newer one in place of its own; ratios to peers stay where the newer has none."""
+    rows = {which(row): row for row in record["rows"]}
+    for row in newer["rows"]:
+        peers = {key: value for key, value in rows.get(which(row), {}).items() if key in ("peers", "peer_samples") and not row["peers"]}
+        rows[which(row)] = row | {key: newer[key] for key in ("commit", "when", "rounds")} | peers
+    return record | {"rows": list(rows.values())}
+
+
+def which(row: dict[str, Any]) -> tuple[str, int, int]:
+    """What a row is about."""
+    return row["model"], row["batch"], row["threads"]
 
 
 def compact(record: Any) -> str:
@@ -116,7 +119,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write everything measured there")
     parser.add_argument("--update", action="store_true", help="replace in the file of --json only what is measured")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.update and not (args.json and args.json.is_file()):
+        parser.error("--update: --json must name the file to be updated")
+    return args
 
 
 def line(row: dict[str, Any]) -> str:
@@ -157,7 +163,7 @@ def _of_machine(record: dict[str, Any]) -> list[str]:
     (blas,) = versions["blas"][:1] or [{}]
     library = f"{blas.get('internal_api', 'BLAS')} {blas.get('version', '')} for {blas.get('architecture', '?')}"
     peak = f"{versions['peak_gflops_a_core']:.0f} GFLOP/s of products a core"
-    rows = {(row["model"], row["batch"], row["threads"]): row for row in record["rows"]}
+    rows = {which(row): row for row in record["rows"]}
     columns = [(16, 1), (16, 2), (1, 1), (1, 2)]
     titles = [f"batch {b}, {t} thread{'s' * (t > 1)}" for b, t in columns]
     commits = {(row["batch"], row["threads"], row["commit"]) for row in record["rows"] if "commit" in row}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, groupby, zip_longest
 from math import gcd, prod
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ...errors import LimitError, ShapeError
 from ...host_memory import check_host_memory, free_host_memory, size_text
 from ...ops import Op
 from ...spec import Array, Spec
-from ..base import Call, Impl, Tenant, in_order
+from ..base import Bound, Call, Impl, Tenant, in_order
 from .lanes import Lanes
 from .threads import blas_threads
 
@@ -174,9 +175,9 @@ class CpuBackend:
             self._agreed[key] = _alike(images, y.reshape(-1, images, columns).swapaxes(0, 1))
         return self._agreed[key]
 
-    def sequence(self, calls: Sequence[tuple[Call, bool, int]]) -> Call:
+    def sequence(self, steps: Sequence[Bound]) -> Call:
         """One turn after the other. What is shared out in one turn is handed out at once: lanes then meet once, and wait less."""
-        turns = (self._turn([call for call, *_ in group]) for _, group in groupby(calls, key=lambda each: each[2]))
+        turns = (self._turn([step.call for step in group]) for _, group in groupby(steps, key=attrgetter("turn")))
         return in_order(list(chain.from_iterable(turns)))
 
     def _turn(self, calls: list[Call]) -> list[Call]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -14,7 +15,7 @@ import numpy as np
 from ...ops import Activation, Op
 from ...settings import settings
 from ...spec import Array, Spec
-from ..base import Call, Impl, Tenant, in_order
+from ..base import Bound, Call, Impl, Tenant, in_order
 from .driver import Dim3, Driver, Kernel
 from .source import load_source
 
@@ -126,11 +127,11 @@ class CudaBackend:
         """A NumPy copy."""
         return self.driver.read(source, out)
 
-    def sequence(self, calls: Sequence[tuple[Call, bool, int]]) -> Call:
+    def sequence(self, steps: Sequence[Bound]) -> Call:
         """One call for all: neighbours that only launch become one CUDA graph, between those that do more."""
         parts: list[Call] = []
-        for only_launches, group in groupby(calls, key=lambda each: each[1]):
-            run = in_order([call for call, *_ in group])
+        for only_launches, group in groupby(steps, key=attrgetter("only_launches")):
+            run = in_order([step.call for step in group])
             parts.append(_Captured(self.driver, run) if only_launches and settings().graphs else run)
         return in_order(parts)
 
